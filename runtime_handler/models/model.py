@@ -1,0 +1,76 @@
+"""A model as requests see it, and what `/-/status` says of one; the interface between predictors and the manager."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+State = Literal["settling", "loading", "ready", "failed"]
+
+
+class ModelId(NamedTuple):
+    """A model's name and one of its versions; the two are never concatenated. An unversioned model has version 1."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A loaded version: `value` is what the predictor type's loader returned, `fingerprint` the digest of its files.
+
+    Holding it keeps the model alive, whatever the cache evicts meanwhile; nobody has to give it back.
+    """
+
+    id: ModelId
+    value: Any
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """One version of one model. `last_access` and `next_retry` are Unix seconds, `bytes` the size on disk."""
+
+    name: str
+    version: int
+    state: State
+    memory: bool
+    disk: bool
+    bytes: int
+    last_access: float | None = None
+    error: str | None = None
+    next_retry: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierStatus:
+    """Model versions held by one cache tier, and how many it may hold (None: no limit)."""
+
+    used: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheStatus:
+    """Both tiers of the model cache."""
+
+    memory: TierStatus
+    disk: TierStatus
+
+
+class Models(Protocol):
+    """The models of one API, as clients and the HTTP routes use them. Every method may be called from any thread."""
+
+    def get(self, name: str | None = None, version: str | int | None = "latest") -> Model:
+        """The model to predict with, loaded; None and "latest" are the highest version that is ready.
+
+        Raises BadModelVersion, MissingModelName, ModelNotFound, VersionNotFound, ModelLoading, ModelFailed or NoCapacity.
+        """
+
+    def status(self) -> Sequence[ModelStatus]:
+        """Every known version, sorted by name and version."""
+
+    def cache(self) -> CacheStatus:
+        """How full the two cache tiers are."""
+
+    def metadata(self) -> Mapping[str, Any]:
+        """Cortex's `model_metadata`: model name -> {"versions": [str], "timestamps": [Unix seconds]}."""

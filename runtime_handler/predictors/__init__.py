@@ -1,0 +1,1 @@
+"""python, onnx and tensorflow: each a layout rule, a loader and a client."""
