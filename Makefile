@@ -4,7 +4,9 @@ BIN := .venv/bin
 NODE := $(BIN)/node
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test lint types gates bench images lock clean
+EXAMPLES := $(patsubst examples/%/export.py,examples/%/models,$(wildcard examples/*/export.py))
+
+.PHONY: setup examples demo test lint types gates bench images lock clean
 
 setup: .venv/.ready
 
@@ -28,7 +30,17 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-test: lint types
+# The examples' models, each made once and again when its export.py or the pinned libraries change.
+examples: setup
+	@$(MAKE) --no-print-directory -j4 $(EXAMPLES)
+
+examples/%/models: examples/%/export.py requirements.txt | .venv/.ready
+	@echo "examples: exporting the models of $*" >&2
+	@rm -rf $@
+	@$(BIN)/python $< >.venv/export-$*.log 2>&1 || { rm -rf $@; cat .venv/export-$*.log >&2; exit 1; }
+	@touch $@
+
+test: lint types examples
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # Pins every requirement anew; the result names no index.
