@@ -60,7 +60,7 @@ class ModelsSpec:
     """Where the API's models are: exactly one of `paths` (non-empty) and `dir`; the cache limits come together.
 
     `cache_size` and `disk_cache_size` count model versions; both are None when caching is off, and then every version
-    of every model is kept on disk and in memory.
+    of every model is kept on disk and in memory. `cache_bytes` and `disk_cache_bytes` are optional budgets beside the counts.
     """
 
     paths: tuple[ModelPath, ...] = ()
@@ -68,6 +68,8 @@ class ModelsSpec:
     signature_key: str | None = None
     cache_size: int | None = None
     disk_cache_size: int | None = None
+    cache_bytes: int | None = None
+    disk_cache_bytes: int | None = None
 
     @property
     def single(self) -> bool:

@@ -52,6 +52,24 @@ class VersionNotFound(ModelNotFound):
     kind = "version_not_found"
 
 
+class BadModel(ServeError):
+    """A folder that was to be loaded as a model holds none, or cannot be loaded (SageMaker's multi-model interface)."""
+
+    kind = "bad_model"
+
+
+class ModelExists(ServeError):
+    """A model of that name is loaded already (SageMaker's multi-model interface)."""
+
+    kind = "model_exists"
+
+
+class NoRoom(ServeError):
+    """The model does not fit beside the loaded ones (SageMaker's multi-model interface)."""
+
+    kind = "no_room"
+
+
 class Unavailable(ServeError):
     """Not now: `retry_after` is the number of seconds after which a retry makes sense."""
 

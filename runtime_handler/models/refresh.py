@@ -1,0 +1,59 @@
+"""Who calls `Manager.tick`: a thread on servers; on Lambda, where threads freeze between requests, the next request."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from runtime_handler.models.manager import Manager
+
+
+class ThreadRefresh:
+    """Ticks every `poll_s` seconds, from the start of one scan to the start of the next, until closed.
+
+    A scan that takes longer is followed at once by the next; two never overlap.
+    """
+
+    def __init__(self, manager: Manager, poll_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._manager, self._poll_s, self._clock = manager, poll_s, clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="models-refresh", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first tick comes one interval from now, because `Manager.start` has just scanned."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the tick that may be running, without waiting for it."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        due = self._clock() + self._poll_s
+        while not self._stop.wait(max(0.0, due - self._clock())):
+            due = self._clock() + self._poll_s
+            self._manager.tick()
+
+
+class RequestRefresh:
+    """Ticks at the start of a request when `poll_s` seconds have passed since the last tick began.
+
+    The tick runs beside the request, on a thread of its own, and a request waits for it at most `patience_s`: it may
+    see what changed, and never waits for a slow store. A tick that a freeze interrupted goes on with the next request.
+    """
+
+    def __init__(
+        self, manager: Manager, poll_s: float, patience_s: float = 0.015, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._manager, self._poll_s, self._patience_s, self._clock = manager, poll_s, patience_s, clock
+        self._started = clock()
+        self._thread: threading.Thread | None = None
+
+    def before_request(self) -> None:
+        """Call at the start of each invocation, from one thread."""
+        now = self._clock()
+        running = self._thread is not None and self._thread.is_alive()
+        if not running and not 0 <= now - self._started < self._poll_s:  # a clock set back is due, too
+            self._started, running = now, True
+            self._thread = threading.Thread(target=self._manager.tick, name="models-refresh", daemon=True)
+            self._thread.start()
+        if running and self._thread is not None:
+            self._thread.join(self._patience_s)

@@ -1,0 +1,32 @@
+"""Model versions: what a folder's name and a caller's argument say; integers inside, never strings."""
+
+import re
+
+from runtime_handler.errors import BadModelVersion
+
+LATEST = "latest"
+
+UNVERSIONED = 1
+"""The version that an unversioned model answers to (Cortex 0.22, `model_version="1"`)."""
+
+_INTEGER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
+# One hundred digits are more than any timestamp; Python refuses to convert strings of thousands.
+
+
+def folder_version(name: str) -> int | None:
+    """The version that a folder called `name` holds; None when the name is no integer. `-1` and `007` are integers."""
+    return int(name) if _INTEGER.fullmatch(name) else None
+
+
+def requested_version(version: str | int | None) -> int | None:
+    """The version that a caller asks for; None means the latest.
+
+    Raises BadModelVersion for anything but an integer, its decimal string, "latest" and None.
+    """
+    if version is None or version == LATEST:
+        return None
+    if type(version) is int:
+        return version
+    if isinstance(version, str) and _INTEGER.fullmatch(version):
+        return int(version)
+    raise BadModelVersion(f'model version {version!r} is neither an integer nor "latest"', version=str(version))
