@@ -11,6 +11,14 @@ class StartError(Exception):
     """The API cannot start: bad api.json, no such predictor file, wrong class. One sentence, shown by the platform."""
 
 
+class UserCodeError(StartError):
+    """The user's module or constructor raised `error`, whose traceback goes to the log as it is."""
+
+    def __init__(self, message: str, error: BaseException) -> None:
+        super().__init__(message)
+        self.error = error
+
+
 class ServeError(Exception):
     """An answer that is not a prediction, and not the user's code failing."""
 

@@ -1,0 +1,104 @@
+"""ASGI messages in and out: the whole request from what arrives, an answer as what is sent."""
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from runtime_handler.codec import is_form
+from runtime_handler.errors import BadPayload
+from runtime_handler.request import Answer, Headers, Request
+
+Scope = Mapping[str, Any]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+CORS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-headers", b"*"),
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-credentials", b"true"),
+]
+"""What Cortex's proxy added to every answer below 400."""
+
+
+class Disconnected(Exception):
+    """The caller hung up before the request was complete."""
+
+
+def request_id(scope: Scope) -> str:
+    """Lambda's id of the invocation, the caller's `x-request-id`, or a new one."""
+    context = scope.get("aws.context")
+    if context is not None:
+        return str(context.aws_request_id)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return str(value[:128].decode("latin-1"))
+    return os.urandom(8).hex()
+
+
+async def read_request(scope: Scope, receive: Receive, identity: str, *, parse_forms: bool) -> Request:
+    """The request with its whole body. Raises Disconnected, and BadPayload for a form that cannot be parsed."""
+    headers = scope["headers"]
+    content_type = ""
+    for name, value in headers:
+        if name == b"content-type":
+            content_type = value.decode("latin-1").lower()
+            break
+    if parse_forms and is_form(content_type):
+        return Request(b"", content_type, headers, scope["query_string"], identity, await _read_form(scope, receive))
+    return Request(await _read_body(receive), content_type, headers, scope["query_string"], identity)
+
+
+async def _read_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _read_form(scope: Scope, receive: Receive) -> Any:
+    from starlette.exceptions import HTTPException  # here, for only forms need it
+    from starlette.requests import ClientDisconnect
+    from starlette.requests import Request as StarletteRequest
+
+    try:
+        # Parts are limited by the request's size, not one by one, as when Cortex was young.
+        return await StarletteRequest(scope, receive).form(max_part_size=1 << 30)  # type: ignore[arg-type]  # typed wider here
+    except HTTPException as error:
+        raise BadPayload(f"the form cannot be parsed: {error.detail}") from None
+    except ClientDisconnect:
+        raise Disconnected from None
+
+
+async def send_answer(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
+    """Send `answer`, with Cortex's CORS headers when it is no error."""
+    if answer.response is not None:
+        await answer.response(scope, receive, _adding(answer.headers, send))
+        return
+    body = answer.body
+    headers = [(b"content-length", str(len(body)).encode()), *answer.headers]
+    if answer.content_type is not None:
+        headers.append((b"content-type", answer.content_type.encode()))
+    if answer.status < 400:
+        headers += CORS
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _adding(ours: Headers, send: Send) -> Send:
+    """`send` that adds our headers to the response's start; those that the user's code set are kept."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            theirs = list(message.get("headers", []))
+            names = {bytes(name).lower() for name, _ in theirs}
+            added = [*ours, *(CORS if message["status"] < 400 else [])]
+            message = {**message, "headers": theirs + [header for header in added if header[0] not in names]}
+        await send(message)
+
+    return send_with_headers

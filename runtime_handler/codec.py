@@ -1,0 +1,92 @@
+"""Request body to payload, and prediction to response body, as Cortex did both.
+
+A JSON body is read with orjson where that gives what the standard library gives, and with the standard library
+otherwise (NaN, integers of more than 64 bits, UTF-16): a predictor must not see which of the two it was.
+Answers are what json.dumps writes, NaN and Infinity included; numpy's scalars and arrays, which Cortex refused, are
+written as the numbers they hold.
+"""
+
+import json
+import sys
+from typing import Any
+
+import orjson
+
+from runtime_handler.errors import BadPayload
+from runtime_handler.request import Answer, Request
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+FORMS = ("multipart/form", "application/x-www-form-urlencoded")
+
+_LONG_INTEGER = b"0" * 19
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+
+
+def payload_of(request: Request) -> Any:
+    """The `payload` argument: parsed JSON, Starlette's FormData, or the raw bytes.
+
+    Raises BadPayload when the content type says JSON and the body is not.
+    """
+    content_type = request.content_type
+    if content_type.startswith(JSON):
+        return parse_json(request.body)
+    if request.form is not None:
+        return request.form
+    return request.body
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a lower-cased content type is one of the two form types."""
+    return content_type.startswith(FORMS)
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of a JSON text, as json.loads reads it. Raises BadPayload."""
+    if len(body) < len(_LONG_INTEGER) or _LONG_INTEGER not in body.translate(_DIGITS_TO_ZERO):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass  # json.loads accepts more, and words its errors as Cortex's users know them
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if body else "it is empty"
+        raise BadPayload(f"the body is not JSON: {reason}") from None
+
+
+def answer_of(prediction: Any) -> Answer:
+    """The answer that carries what `predict` returned.
+
+    Raises TypeError or ValueError when it cannot be written as JSON.
+    """
+    if isinstance(prediction, bytes):
+        return Answer(200, prediction, BYTES, [])
+    if isinstance(prediction, str):
+        return Answer(200, prediction.encode(), TEXT, [])
+    responses = sys.modules.get("starlette.responses")
+    if responses is not None and isinstance(prediction, responses.Response):
+        return Answer(prediction.status_code, b"", None, [], prediction)
+    return Answer(200, dump_json(prediction), JSON, [])
+
+
+def dump_json(value: Any) -> bytes:
+    """What json.dumps writes, with numpy's scalars and arrays as numbers. Raises TypeError or ValueError."""
+    return _ENCODER.encode(value).encode()
+
+
+def _numpy_value(value: Any) -> Any:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        if isinstance(value, numpy.ndarray):
+            return value.tolist()
+        if isinstance(value, numpy.generic):
+            return value.item()
+    raise TypeError(
+        f"predict returned a {type(value).__name__}, which is not JSON serializable;"
+        " return JSON values, str, bytes, numpy values or a Starlette response"
+    )
+
+
+_ENCODER = json.JSONEncoder(default=_numpy_value)

@@ -1,0 +1,57 @@
+"""The Lambda function: Mangum around the app, user code run directly, for an environment serves one request at a time.
+
+`handler` is made when it is first asked for, so that importing this module costs and does nothing; the runtime asks
+for it during the init phase, and an exception there becomes the function's init error.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+from mangum import Mangum
+
+from runtime_handler.app import App
+from runtime_handler.entrypoints.compose import compose, read_spec
+from runtime_handler.entrypoints.report import report
+from runtime_handler.entrypoints.settings import read_settings
+from runtime_handler.errors import StartError
+from runtime_handler.metrics.recorder import NullRecorder
+from runtime_handler.request import Answer, Request
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "handler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["handler"] = made = make_handler()
+    return made
+
+
+def run() -> int:
+    """Serve invocations of the runtime API until the platform ends the process."""
+    from awslambdaric import bootstrap  # not needed where the managed runtime is the caller
+    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
+
+    bootstrap.run(f"{__name__}.handler", LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
+    return 0
+
+
+def make_handler() -> Handler:
+    """The function that Lambda calls with each event, with the API started. Raises StartError."""
+    settings = read_settings()
+    spec = read_spec(settings)
+    recorder = NullRecorder()
+    service = compose(spec, settings, recorder)
+    try:
+        service.start()
+    except StartError as error:
+        report(error)
+        raise
+
+    async def predict(request: Request) -> Answer:
+        return service.predict(request)
+
+    asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum takes the current one
+    return Mangum(App(service, predict, recorder), lifespan="off")  # type: ignore[arg-type]

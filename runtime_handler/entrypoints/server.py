@@ -1,0 +1,101 @@
+"""The HTTP server of ECS, SageMaker and `cxpack local`: uvicorn around the app, user code on threads of its own.
+
+The port is bound and answers before the predictor is constructed: health checks see 200, readiness checks 503.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from runtime_handler.app import App
+from runtime_handler.entrypoints.compose import compose, read_spec
+from runtime_handler.entrypoints.report import report
+from runtime_handler.entrypoints.settings import Settings
+from runtime_handler.errors import StartError
+from runtime_handler.metrics.recorder import NullRecorder, Recorder
+from runtime_handler.service import Service
+from runtime_handler.threads import Threads
+
+DRAIN_S = 25
+"""How long requests in flight may take after SIGTERM; ECS and SageMaker kill after 30 s."""
+KEEP_ALIVE_S = 75
+"""Longer than the 60 s of a load balancer, which must be the one that closes an idle connection."""
+
+log = logging.getLogger("cxpack")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with its signal handling left to us: it would end the process with the signal that it caught."""
+
+    exit_code = 0
+
+    def stop(self, exit_code: int = 0) -> None:
+        self.exit_code = exit_code
+        self.should_exit = True
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code of the process."""
+    spec = read_spec(settings)
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        raise StartError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from None
+    listener.listen(2048)
+    recorder = NullRecorder()
+    service = compose(spec, settings, recorder)
+
+    log.info("listening on %s port %d", *listener.getsockname()[:2])
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(service, recorder, listener))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(service: Service, recorder: Recorder, listener: socket.socket) -> int:
+    loop = asyncio.get_running_loop()
+    threads = Threads(service.spec.predictor.threads_per_process, loop)
+    service.run_post_predict_with(threads.run_later)
+    app = App(service, lambda request: threads.run(service.predict, request), recorder)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    starting = asyncio.create_task(_start(threads, service, server))
+    await server._serve([listener])  # serve() without its signal handlers
+    starting.cancel()
+    threads.close(timeout=2)
+    return server.exit_code
+
+
+async def _start(threads: Threads, service: Service, server: _Server) -> None:
+    try:
+        await threads.run(service.start)
+    except StartError as error:
+        report(error)
+        server.stop(exit_code=1)
+    else:
+        log.info("ready")

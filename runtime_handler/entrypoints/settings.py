@@ -1,0 +1,61 @@
+"""Everything that the runtime reads from its environment, read once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime_handler.errors import StartError
+from runtime_handler.logs import FORMATS, LogFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where things are and how often they are looked at; times in seconds."""
+
+    api_json: Path
+    host: str
+    port: int
+    log_format: LogFormat
+    model_store: Path
+    poll_s: float
+    settle_s: float
+
+
+def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = False) -> Settings:
+    """The settings of an environment; `terminal` chooses the log format that it leaves open.
+
+    Raises StartError that names every variable whose value cannot be used.
+    """
+    problems: list[str] = []
+
+    def number(name: str, default: str) -> float:
+        try:
+            value = float(environ.get(name) or default)
+        except ValueError:
+            value = -1
+        if value < 0:
+            problems.append(f"{name} must be a number, not {environ[name]!r}")
+        return value
+
+    log_format: LogFormat = "text" if terminal else "json"
+    given = environ.get("CXPACK_LOG_FORMAT")
+    if given:
+        for known in FORMATS:
+            if known == given:
+                log_format = known
+                break
+        else:
+            problems.append(f"CXPACK_LOG_FORMAT must be one of {', '.join(FORMATS)}, not {given!r}")
+    settings = Settings(
+        api_json=Path(environ.get("CXPACK_API") or "api.json").resolve(),
+        host=environ.get("CXPACK_HOST") or "0.0.0.0",
+        port=int(number("SAGEMAKER_BIND_TO_PORT" if environ.get("SAGEMAKER_BIND_TO_PORT") else "PORT", "8080")),
+        log_format=log_format,
+        model_store=Path(environ.get("CXPACK_MODEL_STORE") or "/tmp/cxpack/models"),
+        poll_s=number("CXPACK_POLL_SECONDS", "10"),
+        settle_s=number("CXPACK_SETTLE_SECONDS", "5"),
+    )
+    if problems:
+        raise StartError("; ".join(problems))
+    return settings

@@ -1,0 +1,118 @@
+"""A real server process, from its first answer to its exit code."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runtime_handler.harness import ECHO, Server, run_to_exit, serving, write_context
+
+PREDICTOR = """
+import os
+from neighbour import ANSWER
+
+class PythonPredictor:
+    def __init__(self, config):
+        self.config = config
+
+    def predict(self, payload, query_params, headers):
+        if "boom" in query_params:
+            raise KeyError("boom")
+        return {
+            "payload": payload if not isinstance(payload, bytes) else payload.decode(),
+            "config": self.config,
+            "answer": ANSWER,
+            "folder": os.path.basename(os.getcwd()),
+            "query": dict(query_params),
+            "agent": headers["X-Agent"] if "x-agent" in headers else None,
+        }
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    context = write_context(tmp_path_factory.mktemp("context"), {"predictor.py": PREDICTOR, "neighbour.py": "ANSWER = 42"})
+    with serving(context) as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", ["/iris", "/", "/predict", "/invocations"])
+def test_predictions_are_made_at_the_endpoint_and_at_the_platforms_paths(server: Server, path: str) -> None:
+    """One predictor answers POSTs on Cortex's, SageMaker's and its own path, with its project's modules and folder."""
+    response = server.client.post(path, params={"a": "1"}, json={"x": [1, 2.5]}, headers={"x-agent": "me"})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == {
+        "payload": {"x": [1, 2.5]},
+        "config": {},
+        "answer": 42,
+        "folder": "project",
+        "query": {"a": "1"},
+        "agent": "me",
+    }
+
+
+def test_get_tells_how_to_predict(server: Server) -> None:
+    """GET on the endpoint answers Cortex's usage message."""
+    response = server.client.get("/iris")
+    assert response.status_code == 200
+    assert "POST /iris" in response.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/ping", "/-/ready", "/-/healthy", "/-/status"])
+def test_probes_answer(server: Server, path: str) -> None:
+    """Every probe says 200 once the API is ready."""
+    assert server.client.get(path).status_code == 200
+
+
+def test_a_body_that_is_no_json_is_the_callers_fault(server: Server) -> None:
+    """400 with the decoder's message and the stable kind."""
+    response = server.client.post("/iris", content="{", headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert response.json()["kind"] == "bad_payload"
+    assert "line 1 column 2" in response.json()["error"]
+
+
+def test_a_failing_predict_is_a_bare_500_with_its_traceback_in_the_log(server: Server) -> None:
+    """The caller learns nothing of the code; the log has the whole traceback, beginning in the user's file."""
+    response = server.client.post("/iris?boom", json={})
+    assert response.status_code == 500
+    assert response.json() == {"error": "internal server error", "kind": "predictor_error"}
+    line = next(line for line in map(json.loads, server.stderr.splitlines()) if "boom" in line["message"])
+    assert line["request_id"] == response.headers["x-request-id"]
+    assert "project/predictor.py" in line["traceback"].splitlines()[1]
+
+
+def test_unknown_paths_and_methods_are_told_what_exists(server: Server) -> None:
+    """404 and 405 name the path that would work."""
+    assert "POST /iris" in server.client.post("/other").json()["error"]
+    response = server.client.put("/iris")
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST, OPTIONS")
+
+
+def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
+    """SageMaker's `serve` is accepted, its port wins, and SIGTERM ends with exit code 0."""
+    with serving(write_context(tmp_path, {"predictor.py": ECHO}), arguments=("serve",)) as server:
+        assert server.client.post("/iris", json=1).json() == 1
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"other.py": ""}, "predictor.py: no such file"),
+        ({"predictor.py": "import nonesuch_package"}, "predictor.py could not be imported: ModuleNotFoundError"),
+        ({"predictor.py": "class Predictor: ..."}, "predictor.py defines no class PythonPredictor"),
+        ({"predictor.py": ECHO.replace("self.config = config", "raise RuntimeError('no weights')")}, "no weights"),
+        ({"predictor.py": ECHO.replace("payload)", "sample)")}, "unknown argument `sample`"),
+    ],
+    ids=["no file", "failing import", "wrong class", "failing constructor", "wrong argument"],
+)
+def test_a_predictor_that_cannot_start_ends_the_process_with_a_sentence(tmp_path: Path, files: dict[str, str], says: str) -> None:
+    """Exit code 1, and one log line that says whose fault it is; the user's traceback beside it when it is theirs."""
+    ended = run_to_exit(write_context(tmp_path, files))
+    assert ended.returncode == 1
+    [line] = [line for line in map(json.loads, ended.stderr.splitlines()) if line["level"] == "error"]
+    assert says in line["message"]
+    assert "runtime_handler" not in line.get("traceback", "")
