@@ -138,7 +138,10 @@ class Manifest:
             raise ManifestError(f"manifest.json is not JSON ({error}); run `cxpack synth` again") from None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ManifestError(f"manifest.json is not of format {FORMAT}; run `cxpack synth` again with this version of cxpack")
-        return cls(project=data["project"], apis=tuple(_api(api) for api in data["apis"]))
+        try:
+            return cls(project=data["project"], apis=tuple(_api(api) for api in data["apis"]))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ManifestError("manifest.json lacks what this version of cxpack writes; run `cxpack synth` again") from None
 
 
 def _api(data: dict[str, Any]) -> ManifestApi:

@@ -1,0 +1,50 @@
+"""What the shared stack tells the API stacks: stable ids, as SSM parameters, never as exports.
+
+An export pins its value for as long as another stack imports it, and two stacks can then block each other's updates; a
+parameter is read anew at each deploy and lets each stack be deleted on its own.
+"""
+
+from enum import Enum
+
+from aws_cdk import CfnParameter, Fn, Stack
+from aws_cdk import aws_ssm as ssm
+
+from cdk_app.project import Project
+
+
+class Fact(Enum):
+    """The facts there are: logical name in the templates -> name in the parameter store."""
+
+    HttpApiId = "http-api-id"
+    VpcId = "vpc-id"
+    SubnetIds = "subnet-ids"
+    VpcLinkId = "vpc-link-id"
+    ListenerArn = "listener-arn"
+    BalancerName = "load-balancer-dns-name"
+    BalancerGroupId = "load-balancer-security-group-id"
+    BalancerMetricName = "load-balancer-full-name"
+    ClusterName = "cluster-name"
+
+
+def tell(stack: Stack, project: Project, fact: Fact, value: str) -> None:
+    """Publish a fact from the shared stack."""
+    ssm.CfnParameter(stack, f"{fact.name}Parameter", type="String", name=project.parameter_name(fact.value), value=value)
+
+
+def learn(stack: Stack, project: Project, fact: Fact) -> str:
+    """A fact as a value in an API's template, resolved when the stack is deployed."""
+    parameter = stack.node.try_find_child(fact.name)
+    if not isinstance(parameter, CfnParameter):
+        parameter = CfnParameter(
+            stack,
+            fact.name,
+            type="AWS::SSM::Parameter::Value<String>",
+            default=project.parameter_name(fact.value),
+            description=f"Told by the stack {project.stack_name('shared')}",
+        )
+    return parameter.value_as_string
+
+
+def learn_subnets(stack: Stack, project: Project) -> list[str]:
+    """The subnets' ids, as a list in the template."""
+    return Fn.split(",", learn(stack, project, Fact.SubnetIds))

@@ -1,0 +1,60 @@
+"""IAM policy documents as plain data: what a container may do, and nothing else."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_iam as iam
+
+from cdk_app.accepted import accept
+from packager.manifest import ManifestApi, S3Grant
+
+Statement = Mapping[str, Any]
+
+
+def allow(actions: Sequence[str], resources: Sequence[str], condition: Mapping[str, Any] | None = None) -> Statement:
+    """One statement of a policy document."""
+    statement: dict[str, Any] = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return statement if condition is None else {**statement, "Condition": condition}
+
+
+def write_logs(group_arn: str) -> Statement:
+    """Into one log group; a log group's `Arn` attribute already ends in `:*`, its streams."""
+    return allow(["logs:CreateLogStream", "logs:PutLogEvents"], [group_arn])
+
+
+def read_models(grants: Iterable[S3Grant]) -> Iterable[Statement]:
+    """The objects below each prefix, and the listing of that prefix alone."""
+    for grant in grants:
+        bucket = f"arn:{Aws.PARTITION}:s3:::{grant.bucket}"
+        yield allow(["s3:GetObject"], [f"{bucket}/{grant.prefix}*"])
+        yield allow(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": f"{grant.prefix}*"}} if grant.prefix else None)
+
+
+def add_role(
+    stack: Stack, name: str, service: str, statements: Iterable[Statement], conditions: Mapping[str, Any] | None = None
+) -> iam.CfnRole:
+    """A role that one AWS service may take on, with exactly these statements."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
+    document = list(statements)
+    return iam.CfnRole(
+        stack,
+        name,
+        assume_role_policy_document={
+            "Version": "2012-10-17",
+            "Statement": [trust if conditions is None else {**trust, "Condition": conditions}],
+        },
+        policies=[
+            iam.CfnRole.PolicyProperty(
+                policy_name="Permissions", policy_document={"Version": "2012-10-17", "Statement": document}
+            )
+        ]
+        if document
+        else None,
+    )
+
+
+def accept_grants(role: iam.CfnRole, api: ManifestApi) -> None:
+    """Every wildcard of `read_models` ends a prefix: the versions and files of a model are not known beforehand."""
+    for grant in api.s3_read:
+        accept(role, f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{grant.bucket}/{grant.prefix}*]", grant.reason)

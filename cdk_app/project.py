@@ -1,0 +1,99 @@
+"""The project as its stacks see it: the manifest, the settings, and every name that follows from the two.
+
+Names carry project and environment, so that several of both live in one account. Physical names are given only where
+a user looks for them: stacks, logs, the HTTP API, the dashboard; everything else is named by CloudFormation, which can
+then replace it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from cdk_app.settings import Settings
+from packager.manifest import EcsSize, Manifest, ManifestApi, ManifestError
+
+SHARED = "shared"
+"""The part of the shared stack's name that an API's name stands for in the others."""
+PORT = 8080
+"""Where every container serves (contract of the image)."""
+MOST_RULES = 50_000
+"""Priorities of listener rules (Elastic Load Balancing)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything that the stacks are made from.
+
+    Raises ManifestError for an API whose stack would have the name of the shared one.
+    """
+
+    manifest: Manifest
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        if any(api.name == SHARED for api in self.manifest.apis):
+            raise ManifestError(f"an API is called {SHARED!r}, as the stack that all APIs share; rename it in cortex.yaml")
+
+    @property
+    def name(self) -> str:
+        """Of the project in this environment: the prefix of its stacks."""
+        return f"{self.manifest.project}-{self.settings.environment}"
+
+    def stack_name(self, part: str) -> str:
+        """`part` is an API's name, or SHARED."""
+        return f"{self.name}-{part}"
+
+    def parameter_name(self, fact: str) -> str:
+        """Of the SSM parameter in which the shared stack tells the others `fact`."""
+        return f"/cxpack/{self.manifest.project}/{self.settings.environment}/{fact}"
+
+    def log_group_name(self, part: str) -> str:
+        """Where the logs of an API, or of the HTTP API (SHARED), are."""
+        return f"/cxpack/{self.name}/{part}"
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """On every stack, and so on every resource: cost reports and `cxpack get` find the project by them."""
+        return {"cxpack:project": self.manifest.project, "cxpack:environment": self.settings.environment}
+
+    def context_folder(self, api: ManifestApi) -> Path:
+        """Absolute, so that an assembly can be made from any working directory."""
+        return (self.settings.manifest.parent / api.image.context).absolute()
+
+    @property
+    def has_routes(self) -> bool:
+        """Whether any API is reached through the HTTP API."""
+        return any(api.public for api in self.manifest.apis)
+
+    @property
+    def has_services(self) -> bool:
+        """Whether any API runs on ECS, and so needs a network and a load balancer."""
+        return any(isinstance(api.size, EcsSize) for api in self.manifest.apis)
+
+    @property
+    def has_private_services(self) -> bool:
+        """Whether any of those is called past the HTTP API, from inside the network."""
+        return any(isinstance(api.size, EcsSize) and not api.public for api in self.manifest.apis)
+
+    @property
+    def has_public_subnets(self) -> bool:
+        """Whether tasks and instances need public addresses to reach the internet."""
+        return self.settings.vpc is None or self.settings.vpc.public
+
+    def rule_priority(self, api: ManifestApi) -> int:
+        """The place of the API's rule among its listener's, 1 to 50,000: no other API's, and the same at each deploy.
+
+        Rules of different endpoints never match the same request, so that any order would do; but each needs its own
+        number, and one that depended on the other APIs would change with them. Two names of the same digest, which is
+        about once in a thousand projects of ten APIs, take neighbouring numbers.
+        """
+        taken: set[int] = set()
+        for name in sorted(one.name for one in self.manifest.apis):
+            priority = int(sha256(name.encode()).hexdigest(), 16) % MOST_RULES + 1
+            while priority in taken:
+                priority = priority % MOST_RULES + 1
+            if name == api.name:
+                return priority
+            taken.add(priority)
+        raise KeyError(api.name)

@@ -1,0 +1,147 @@
+"""The account-wide choices: CDK context keys `cxpack:*`, from `cdk.json`, `cdk.context.json` or `-c`.
+
+    cxpack:manifest     path of manifest.json                                  cxpack.out/manifest.json
+    cxpack:env          environment, part of every name                        dev
+    cxpack:throttle     {"rate": requests a second, "burst": requests}         100, 200, for each route
+    cxpack:log_days     retention of logs in days                              30
+    cxpack:alarms_topic ARN of an SNS topic that alarms report to              none
+    cxpack:vpc          {"id", "cidr", "subnets": [ids], "public": bool}       a VPC of the project's own
+    cxpack:zones        two or more availability zones for that VPC            the first two that the region lists
+    cxpack:cluster      name of an ECS cluster for the Fargate services        a cluster of the project's own
+
+Values given with `-c` are text; a mapping is then written as JSON.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""The retentions that CloudWatch Logs knows (PutRetentionPolicy)."""
+
+
+class SettingsError(Exception):
+    """A context key `cxpack:*` has a value that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """What one route lets through: `rate` requests a second on average, `burst` at once (API Gateway's token bucket)."""
+
+    rate: float = 100
+    burst: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedVpc:
+    """A VPC that exists already. `public`: its subnets give public addresses (no NAT gateway stands behind them)."""
+
+    id: str
+    cidr: str
+    subnets: tuple[str, ...]
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The choices, checked, with their defaults."""
+
+    manifest: Path = Path("cxpack.out/manifest.json")
+    environment: str = "dev"
+    throttle: Throttle = Throttle()
+    log_days: int = 30
+    alarms_topic: str | None = None
+    vpc: ImportedVpc | None = None
+    zones: tuple[str, ...] = ()
+    cluster: str | None = None
+
+    @classmethod
+    def of(cls, context: Callable[[str], Any]) -> "Settings":
+        """The settings of a context lookup.
+
+        Raises SettingsError, naming the key and what it takes, for the first value that cannot be used.
+        """
+        given = {name: value for name in KEYS if (value := context(f"cxpack:{name}")) is not None}
+        return cls(**{field: read(name, given[name]) for name, (field, read) in KEYS.items() if name in given})
+
+
+def _text(pattern: str, takes: str) -> Callable[[str, Any], str]:
+    def read(name: str, value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise SettingsError(f"context key cxpack:{name} is {value!r}; it takes {takes}")
+        return value
+
+    return read
+
+
+def _path(name: str, value: Any) -> Path:
+    return Path(_text(r".+", "the path of a manifest.json")(name, value))
+
+
+def _days(name: str, value: Any) -> int:
+    try:
+        days = int(value)
+    except (TypeError, ValueError):
+        days = -1
+    if days not in LOG_DAYS:
+        raise SettingsError(f"context key cxpack:{name} is {value!r}; it takes one of {', '.join(map(str, LOG_DAYS))} days")
+    return days
+
+
+def _mapping(name: str, value: Any, takes: str) -> Mapping[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"context key cxpack:{name} takes {takes}")
+    return value
+
+
+def _throttle(name: str, value: Any) -> Throttle:
+    takes = 'a mapping such as {"rate": 100, "burst": 200}, both above zero'
+    mapping = _mapping(name, value, takes)
+    try:
+        throttle = Throttle(**{**mapping, "rate": float(mapping.get("rate", Throttle().rate))})
+        usable = throttle.rate > 0 and int(throttle.burst) > 0
+    except (TypeError, ValueError):
+        usable = False
+    if not usable:
+        raise SettingsError(f"context key cxpack:{name} takes {takes}")
+    return throttle
+
+
+def _zones(name: str, value: Any) -> tuple[str, ...]:
+    zones = tuple(value.split(",")) if isinstance(value, str) else tuple(value) if isinstance(value, list) else ()
+    if len(zones) < 2 or not all(isinstance(zone, str) and zone for zone in zones):
+        raise SettingsError(f'context key cxpack:{name} takes two zones or more, such as "us-east-1a,us-east-1b"')
+    return zones
+
+
+def _vpc(name: str, value: Any) -> ImportedVpc:
+    takes = 'a mapping such as {"id": "vpc-1", "cidr": "10.0.0.0/16", "subnets": ["subnet-1", "subnet-2"], "public": false}'
+    mapping = _mapping(name, value, takes)
+    try:
+        vpc = ImportedVpc(**{**mapping, "subnets": tuple(mapping["subnets"])})
+    except (KeyError, TypeError):
+        raise SettingsError(f"context key cxpack:{name} takes {takes}") from None
+    if len(vpc.subnets) < 2:
+        raise SettingsError(f"context key cxpack:{name} names {len(vpc.subnets)} subnets; a load balancer needs two or more")
+    return vpc
+
+
+KEYS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
+    "manifest": ("manifest", _path),
+    "env": ("environment", _text(r"[A-Za-z][A-Za-z0-9-]{0,31}", "a word of letters, digits and dashes, 32 at most")),
+    "throttle": ("throttle", _throttle),
+    "log_days": ("log_days", _days),
+    "alarms_topic": ("alarms_topic", _text(r"arn:[^:]+:sns:[^:]+:\d{12}:.+", "the ARN of an SNS topic")),
+    "vpc": ("vpc", _vpc),
+    "zones": ("zones", _zones),
+    "cluster": ("cluster", _text(r"[A-Za-z0-9_-]{1,255}", "the name of an ECS cluster")),
+}
+"""Context key without its prefix -> the field of Settings and how its value is read."""

@@ -1,0 +1,45 @@
+"""An API as an ECS service behind the load balancer: on Fargate, or on instances of its own with GPUs or Inferentia."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_ecs as ecs
+
+from cdk_app.http_api import Integration
+from cdk_app.load_balancing import add_target_group, integration
+from cdk_app.project import PORT, Project
+from cdk_app.targets.capacity import on_fargate
+from cdk_app.targets.instances import on_instances
+from cdk_app.targets.task import CONTAINER, add_task_definition
+from packager.manifest import EcsSize, ManifestApi
+
+START_S = 900
+"""How long a new task may load models before failing health checks count against it."""
+
+
+def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration:
+    """The task definition, the service, and their place behind the load balancer."""
+    assert isinstance(api.size, EcsSize)  # Manifest.load gives every target its own kind of size
+    capacity = (on_instances if api.size.instance_type else on_fargate)(stack, project, api)
+    group, rule = add_target_group(stack, project, api, capacity.target_type)
+    service = ecs.CfnService(
+        stack,
+        "Service",
+        cluster=capacity.cluster,
+        task_definition=add_task_definition(stack, project, api, api.size, capacity).ref,
+        # No desired count: naming one would undo the autoscaler's at every deploy. ECS starts the first with one task.
+        deployment_configuration=ecs.CfnService.DeploymentConfigurationProperty(
+            minimum_healthy_percent=api.rollout.min_healthy_percent,
+            maximum_percent=api.rollout.max_healthy_percent,
+            deployment_circuit_breaker=ecs.CfnService.DeploymentCircuitBreakerProperty(enable=True, rollback=True),
+        ),
+        availability_zone_rebalancing="ENABLED" if api.rollout.max_healthy_percent > 100 else "DISABLED",
+        health_check_grace_period_seconds=START_S,
+        load_balancers=[
+            ecs.CfnService.LoadBalancerProperty(container_name=CONTAINER, container_port=PORT, target_group_arn=group.ref)
+        ],
+        enable_ecs_managed_tags=True,
+        propagate_tags="SERVICE",
+        **capacity.service,
+    )
+    for resource in (rule, *capacity.before):  # ECS refuses a target group that no listener forwards to yet
+        service.add_resource_dependency(resource)
+    return integration(stack, project)

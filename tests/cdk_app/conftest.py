@@ -1,0 +1,144 @@
+"""Manifests to synthesize, and the templates that come of them: one Node process serves all tests of this folder."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk_app.__main__ import use_installed_node
+from packager.manifest import EcsSize, Image, LambdaSize, Manifest, ManifestApi, Rollout, S3Grant, Scaling
+
+use_installed_node()  # before anything imports aws_cdk, which starts Node
+
+SIZES = {
+    "lambda": LambdaSize(memory_mb=512, timeout_s=30, ephemeral_storage_mb=1024),
+    "fargate": EcsSize(cpu_units=1024, memory_mib=4096),
+    "gpu": EcsSize(cpu_units=2048, memory_mib=8192, gpu=1, instance_type="g4dn.xlarge"),
+    "inf": EcsSize(cpu_units=2048, memory_mib=4096, inf=1, instance_type="inf1.xlarge"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep this folder on one worker: each would start a Node of its own and synthesize everything again."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("cdk"))
+
+
+def build_api(name: str = "iris", on: str = "lambda", **changes: Any) -> ManifestApi:
+    """An API on one of SIZES; `changes` are fields of ManifestApi."""
+    fields: dict[str, Any] = {
+        "name": name,
+        "kind": "RealtimeAPI",
+        "endpoint": f"/{name}",
+        "target": "lambda" if on == "lambda" else "ecs",
+        "size": SIZES[on],
+        "reason": "no gpu, no inf",
+        "image": Image(context=name),
+        "scaling": Scaling(
+            min_replicas=1,
+            max_replicas=4,
+            init_replicas=1,
+            target_concurrency=2,
+            scale_out_cooldown_s=60,
+            scale_in_cooldown_s=300,
+        ),
+        "rollout": Rollout(min_healthy_percent=75, max_healthy_percent=125),
+        "s3_read": (S3Grant(bucket="models", prefix=f"{name}/", reason="predictor.model_path"),),
+        "environment": {"LOG_LEVEL": "info"},
+        **changes,
+    }
+    return ManifestApi(**fields)
+
+
+def write_project(folder: Path, manifest: Manifest) -> Path:
+    """manifest.json in `folder`, with a context beside it for each API; returns its path."""
+    for api in manifest.apis:
+        context = folder / api.image.context
+        context.mkdir(parents=True, exist_ok=True)
+        (context / "Dockerfile").write_text("FROM scratch\n")
+        (context / "api.json").write_text(json.dumps({"name": api.name}))
+    path = folder / "manifest.json"
+    path.write_text(manifest.dump())
+    return path
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """An assembly's templates and asset manifests by the last part of the stack's name, and the constructs themselves."""
+
+    app: Any
+    templates: Mapping[str, Mapping[str, Any]]
+    assets: Mapping[str, Mapping[str, Any]]
+    folder: Path
+
+    def of_type(self, stack: str, kind: str) -> dict[str, dict[str, Any]]:
+        """Logical id -> properties of the resources of one type."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.templates[stack]["Resources"].items()
+            if resource["Type"] == kind
+        }
+
+    def only(self, stack: str, kind: str) -> dict[str, Any]:
+        """The properties of the one resource of a type."""
+        [properties] = self.of_type(stack, kind).values()
+        return properties
+
+
+Synthesize = Callable[..., Synthesized]
+
+
+@pytest.fixture(scope="session")
+def api_of() -> Callable[..., ManifestApi]:
+    return build_api
+
+
+@pytest.fixture(scope="session")
+def project_in() -> Callable[[Path, Manifest], Path]:
+    return write_project
+
+
+@pytest.fixture(scope="session")
+def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
+    """(API, ..., project="p", **settings) -> Synthesized, in this process."""
+    from aws_cdk import App
+
+    from cdk_app.project import Project
+    from cdk_app.settings import Settings
+    from cdk_app.stacks import add_stacks
+
+    def run(*apis: ManifestApi, project: str = "p", **settings: Any) -> Synthesized:
+        folder = tmp_path_factory.mktemp("project")
+        manifest = Manifest(project=project, apis=apis)
+        path = write_project(folder / "cxpack.out", manifest)
+        context = {f"cxpack:{key}": value for key, value in settings.items()} | {"cxpack:manifest": str(path)}
+        app = App(outdir=str(folder / "cdk.out"), auto_synth=False, builtin_cloud_formation_validation=False, context=context)
+        checked = Settings.of(context.get)
+        add_stacks(app, Project(manifest, checked))
+        app.synth()
+        prefix = f"{project}-{checked.environment}-"
+
+        def read(suffix: str) -> dict[str, Any]:
+            found = sorted((folder / "cdk.out").glob(f"{prefix}*{suffix}"))
+            return {file.name.removeprefix(prefix).removesuffix(suffix): json.loads(file.read_text()) for file in found}
+
+        return Synthesized(app, read(".template.json"), read(".assets.json"), folder / "cdk.out")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def everything(synthesize: Synthesize) -> Synthesized:
+    """One API on each kind of target, public and not."""
+    return synthesize(
+        build_api("iris", "lambda"),
+        build_api("flowers", "fargate"),
+        build_api("sentiment", "gpu"),
+        build_api("speech", "inf"),
+        build_api("private", "fargate", public=False),
+    )

@@ -1,0 +1,61 @@
+"""The context keys `cxpack:*`: what they take, and what is said when they are given something else."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk_app.settings import ImportedVpc, Settings, SettingsError, Throttle
+
+VPC = {"id": "vpc-1", "cidr": "10.1.0.0/16", "subnets": ["subnet-1", "subnet-2"]}
+
+
+def settings(**context: Any) -> Settings:
+    return Settings.of({f"cxpack:{key}": value for key, value in context.items()}.get)
+
+
+def test_nothing_need_be_said() -> None:
+    """Every key has a default."""
+    assert settings() == Settings()
+
+
+def test_values_are_taken_from_cdk_json_and_from_the_command_line() -> None:
+    """A mapping is the same as its JSON text, a number the same as its digits."""
+    vpc = ImportedVpc(id="vpc-1", cidr="10.1.0.0/16", subnets=("subnet-1", "subnet-2"))
+    assert settings(vpc=VPC).vpc == vpc
+    assert settings(vpc='{"id": "vpc-1", "cidr": "10.1.0.0/16", "subnets": ["subnet-1", "subnet-2"]}').vpc == vpc
+    assert settings(throttle={"rate": 5}).throttle == settings(throttle='{"rate": 5}').throttle == Throttle(rate=5)
+    assert settings(log_days=7).log_days == settings(log_days="7").log_days == 7
+    assert settings(zones=["a", "b"]).zones == settings(zones="a,b").zones == ("a", "b")
+    assert settings(manifest="out/manifest.json").manifest == Path("out/manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("env", "a/b"),
+        ("env", ""),
+        ("env", 3),
+        ("manifest", 3),
+        ("throttle", 5),
+        ("throttle", "{"),
+        ("throttle", {"rate": 0}),
+        ("throttle", {"rate": "fast"}),
+        ("throttle", {"burst": None}),
+        ("throttle", {"speed": 5}),
+        ("log_days", 8),
+        ("log_days", "week"),
+        ("alarms_topic", "my-topic"),
+        ("vpc", "vpc-1"),
+        ("vpc", {"id": "vpc-1"}),
+        ("vpc", VPC | {"subnets": ["subnet-1"]}),
+        ("vpc", VPC | {"nat": True}),
+        ("zones", "us-east-1a"),
+        ("zones", [1, 2]),
+        ("cluster", "a b"),
+    ],
+)
+def test_anything_else_names_the_key(key: str, value: Any) -> None:
+    """A setting that cannot be used is said by its name, before anything is synthesized."""
+    with pytest.raises(SettingsError, match=f"cxpack:{key}"):
+        settings(**{key: value})

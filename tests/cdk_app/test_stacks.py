@@ -1,0 +1,75 @@
+"""Which stacks there are, and what ties them."""
+
+import json
+from typing import Any
+
+SHARED = "shared"
+
+
+def test_one_stack_for_each_api_and_one_shared(everything: Any) -> None:
+    """Each API can be deployed, rolled back and deleted on its own."""
+    assert set(everything.templates) == {"shared", "iris", "flowers", "sentiment", "speech", "private"}
+
+
+def test_stacks_are_tied_by_parameters_alone(everything: Any) -> None:
+    """No export pins a stack, and every parameter that an API reads is one that the shared stack tells."""
+    told = {properties["Name"] for properties in everything.of_type(SHARED, "AWS::SSM::Parameter").values()}
+    for stack, template in everything.templates.items():
+        text = json.dumps(template)
+        assert "Fn::ImportValue" not in text
+        assert all("Export" not in output for output in template.get("Outputs", {}).values())
+        if stack != SHARED:
+            read = {parameter["Default"] for parameter in template["Parameters"].values() if "Default" in parameter}
+            assert {name for name in read if name.startswith("/cxpack/")} <= told
+
+
+def test_no_custom_resources(everything: Any) -> None:
+    """Nothing runs in the account that the user did not ask for."""
+    for template in everything.templates.values():
+        kinds = [resource["Type"] for resource in template["Resources"].values()]
+        assert not [kind for kind in kinds if kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource"]
+    functions = [stack for stack in everything.templates if everything.of_type(stack, "AWS::Lambda::Function")]
+    assert functions == ["iris"]
+
+
+def test_each_api_says_where_it_answers(everything: Any) -> None:
+    """The output `Url` is the address to POST to, whatever the target."""
+    for stack, template in everything.templates.items():
+        assert ("Url" in template.get("Outputs", {})) == (stack != SHARED)
+
+
+def test_lambda_alone_needs_no_network(synthesize: Any, api_of: Any) -> None:
+    """A project of functions has no load balancer, which would cost money while idle."""
+    kinds = {resource["Type"] for resource in synthesize(api_of()).templates[SHARED]["Resources"].values()}
+    assert not [kind for kind in kinds if kind.startswith(("AWS::EC2", "AWS::ECS", "AWS::ElasticLoadBalancing"))]
+
+
+def test_stacks_carry_the_project_as_a_tag(everything: Any) -> None:
+    """Costs and clean-up find everything by one tag."""
+    manifest = json.loads((everything.folder / "manifest.json").read_text())
+    stacks = {
+        name: artifact["properties"]["tags"]
+        for name, artifact in manifest["artifacts"].items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+    assert set(stacks) == {f"p-dev-{stack}" for stack in everything.templates}
+    assert {tags["cxpack:project"] for tags in stacks.values()} == {"p"}
+    assert stacks["p-dev-iris"]["cxpack:api"] == "iris"
+
+
+def test_environments_share_no_name(synthesize: Any, api_of: Any) -> None:
+    """Two environments of a project stand in one account: no stack, parameter or log group has the same name in both."""
+
+    def names(environment: str) -> set[str]:
+        made = synthesize(api_of(), api_of("flowers", "fargate"), env=environment)
+        text = json.loads((made.folder / "manifest.json").read_text())["artifacts"]
+        named = {
+            artifact["properties"]["stackName"] for artifact in text.values() if "stackName" in artifact.get("properties", {})
+        }
+        for stack in made.templates:
+            named |= {properties["Name"] for properties in made.of_type(stack, "AWS::SSM::Parameter").values()}
+            named |= {properties["LogGroupName"] for properties in made.of_type(stack, "AWS::Logs::LogGroup").values()}
+            named |= {properties["Family"] for properties in made.of_type(stack, "AWS::ECS::TaskDefinition").values()}
+        return named
+
+    assert not names("dev") & names("prod")
