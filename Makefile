@@ -4,6 +4,7 @@ BIN := .venv/bin
 NODE := $(BIN)/node
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+FLAVOURS := $(patsubst layers/%/requirements.in,%,$(wildcard layers/*/requirements.in))
 EXAMPLES := $(patsubst examples/%/export.py,examples/%/models,$(wildcard examples/*/export.py))
 
 .PHONY: setup examples demo test lint types gates bench images lock clean
@@ -43,10 +44,21 @@ examples/%/models: examples/%/export.py requirements.txt | .venv/.ready
 test: lint types examples
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# Pins every requirement anew; the result names no index.
+PIN := $(BIN)/uv pip compile --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock"
+
+# Pins every requirement anew; the results name no index.
 lock:
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock" --output-file requirements.txt
-	echo "aws-sam-cli" | $(BIN)/uv pip compile - --no-deps --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock" --output-file tests/rie.txt
+	$(PIN) pyproject.toml --all-extras --universal --python-version 3.11 --output-file requirements.txt
+	echo "aws-sam-cli" | $(PIN) - --no-deps --output-file tests/rie.txt
+	$(MAKE) --no-print-directory $(FLAVOURS:%=lock-%)
+
+# What a flavour shares with the development environment has the same version, so that tests test what images run.
+lock-%:
+	cd layers && ../$(PIN) $*/requirements.in --universal --python-version 3.11 --constraint ../requirements.txt --output-file $*/requirements.txt
+
+# TensorFlow for Neuron ended with Python 3.10, which the development environment does not support.
+lock-tensorflow-inf:
+	cd layers && ../$(PIN) tensorflow-inf/requirements.in --universal --python-version 3.10 --output-file tensorflow-inf/requirements.txt
 
 clean:
 	rm -rf .venv

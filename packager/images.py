@@ -1,0 +1,103 @@
+"""Which image flavour serves a predictor type on an accelerator: one row of FLAVOURS, one folder under layers/.
+
+The build context that a flavour's Dockerfile expects, besides its own two files (`Flavour.files`):
+
+    Dockerfile, requirements.txt   as they stand in layers/<folder>/
+    dependencies/                  requirements.txt, conda-packages.txt and dependencies.sh, each empty when the project has
+                                   none, and what they name of the project (`packager.dependencies`); as Cortex ran them,
+                                   but while the image is built: dependencies.sh, then conda, then pip
+    runtime_handler/               the runtime
+    models/                        the packed models; `models/.keep` when there are none, for COPY wants a folder and
+                                   folders without files get lost on the way through archives
+    api.json
+    project/                       all of the project's files, those of dependencies/ too
+
+The Dockerfiles copy them in this order, from the least to the most often changed. They take one build argument,
+BASE_IMAGE (`base_image`), and two optional build secrets, which no layer keeps: `pip` (a pip.conf) and `netrc`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime_handler.contract import Accelerator, PredictorTypeName
+
+LAYERS = Path(__file__).parent.parent / "layers"
+DEFAULT_PYTHON = "3.12"
+
+PATCHES: Mapping[str, str] = {"3.11": "3.11.14", "3.12": "3.12.12", "3.13": "3.13.9"}
+"""The patch release that stands for a minor one: what runs is chosen here, not by a tag that moves."""
+
+_SLIM = {python: f"public.ecr.aws/docker/library/python:{patch}-slim-bookworm" for python, patch in PATCHES.items()}
+_FULL = {python: f"public.ecr.aws/docker/library/python:{patch}-bookworm" for python, patch in PATCHES.items()}
+_CONDA = {"3.12": "docker.io/condaforge/miniforge3:25.3.1-0"}
+
+_NEURON = {"3.12": "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.30.0-ubuntu24.04"}
+# The last image with TensorFlow for Neuron that AWS published; it is in no public registry, and its Python is 3.10.
+_NEURON_TENSORFLOW = {
+    "3.10": "763104351884.dkr.ecr.us-west-2.amazonaws.com/tensorflow-inference-neuronx:2.10.1-neuronx-py310-sdk2.17.0-ubuntu20.04"
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flavour:
+    """One folder under layers/. Each of the mappings is Python version -> base image.
+
+    `full` is a base with git and compilers, `conda` one with conda in it; None where `bases` has what there is.
+    """
+
+    folder: str
+    bases: Mapping[str, str]
+    full: Mapping[str, str] | None = None
+    conda: Mapping[str, str] | None = None
+
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """Name in the build context -> file of this distribution."""
+        return {name: LAYERS / self.folder / name for name in ("Dockerfile", "requirements.txt")}
+
+    @property
+    def pythons(self) -> tuple[str, ...]:
+        """The Python versions that the flavour is offered with."""
+        return tuple(self.bases)
+
+
+def _on_debian(folder: str) -> Flavour:
+    return Flavour(folder=folder, bases=_SLIM, full=_FULL, conda=_CONDA)
+
+
+FLAVOURS: Mapping[tuple[PredictorTypeName, Accelerator], Flavour] = {
+    ("python", "cpu"): _on_debian("python-cpu"),
+    ("python", "gpu"): _on_debian("python-gpu"),
+    ("python", "inf"): Flavour(folder="python-inf", bases=_NEURON),
+    ("onnx", "cpu"): _on_debian("onnx-cpu"),
+    ("onnx", "gpu"): _on_debian("onnx-gpu"),
+    ("tensorflow", "cpu"): _on_debian("tensorflow-cpu"),
+    ("tensorflow", "gpu"): _on_debian("tensorflow-gpu"),
+    ("tensorflow", "inf"): Flavour(folder="tensorflow-inf", bases=_NEURON_TENSORFLOW),
+}
+"""Cortex had no ONNX predictor on Inferentia, and validation refuses it."""
+
+
+def base_image(flavour: Flavour, python: str, dependencies: Mapping[str, bytes]) -> str | None:
+    """The image to pass as BASE_IMAGE; None when the flavour is not offered with that Python version.
+
+    `dependencies` are the files of the context's dependencies/ folder: a project with conda packages needs a base with
+    conda, one that installs from version control a base with git.
+    """
+    bases: Mapping[str, str] | None = None
+    if dependencies.get("conda-packages.txt", b"").strip():
+        bases = flavour.conda
+    elif any(b"git+" in text for name, text in dependencies.items() if name.endswith(".txt")):
+        bases = flavour.full
+    return (bases or flavour.bases).get(python)
+
+
+def pins(flavour: Flavour) -> Mapping[str, tuple[str, ...]]:
+    """What the flavour installs: distribution name -> pinned versions (two where one depends on the Python version)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in flavour.files["requirements.txt"].read_text().splitlines():
+        name, separator, rest = line.partition("==")
+        if separator and not line.startswith((" ", "#")):
+            found[name] = (*found.get(name, ()), rest.split()[0])
+    return found

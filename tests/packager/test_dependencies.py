@@ -1,0 +1,64 @@
+"""What has to be in the image before the rest of the project, so that an edited predictor installs nothing again."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packager.dependencies import INSTALLERS, dependency_files
+
+PROJECT = {
+    "predictor.py": b"class PythonPredictor: ...",
+    "setup.py": b"",
+    "base.txt": b"-c constraints.txt\nrequests\n",
+    "constraints.txt": b"idna<4\n",
+    "wheels/ours-1.0-py3-none-any.whl": b"PK\x03\x04\x00 predictor.py",
+    "wheels/theirs-1.0-py3-none-any.whl": b"PK\x03\x04\x00",
+    "lib/pyproject.toml": b"",
+    "setup/apt.sh": b"apt-get install --yes libsndfile1\n",
+}
+
+
+def installed_by(name: str, text: str) -> set[str]:
+    return set(dependency_files({**PROJECT, name: text.encode()})) - set(INSTALLERS)
+
+
+def test_the_installers_are_always_there() -> None:
+    """A Dockerfile cannot ask whether a file exists."""
+    assert dependency_files({"predictor.py": b""}) == {"dependencies.sh": b"", "conda-packages.txt": b"", "requirements.txt": b""}
+
+
+def test_the_rest_of_the_project_is_not() -> None:
+    """Comments, packages and options name no file."""
+    assert installed_by("requirements.txt", "numpy==2.4.6\n--no-binary :all:\n# see predictor.py\nscipy # lib\n") == set()
+
+
+def test_files_that_an_installer_names_come_along() -> None:
+    """So do the files that those name, whatever the spelling."""
+    assert installed_by("requirements.txt", "-r base.txt\n") == {"base.txt", "constraints.txt"}
+    assert installed_by("requirements.txt", "-rbase.txt\n") == {"base.txt", "constraints.txt"}
+    assert installed_by("requirements.txt", "--constraint=./constraints.txt\n") == {"constraints.txt"}
+    assert installed_by("requirements.txt", "./wheels/ours-1.0-py3-none-any.whl\n") == {"wheels/ours-1.0-py3-none-any.whl"}
+    assert installed_by("requirements.txt", "-e ./lib\n") == {"lib/pyproject.toml"}
+    assert len(installed_by("requirements.txt", "--find-links wheels/\nours\n")) == 2
+    assert installed_by("dependencies.sh", 'bash "setup/apt.sh"\n') == {"setup/apt.sh"}
+
+
+def test_a_project_that_installs_itself_comes_whole() -> None:
+    """`pip install .` needs all of it, and is done again after each edit: as in Cortex, where it ran at every start."""
+    for line in (".", "-e .", "./", ".[gpu]"):
+        assert installed_by("requirements.txt", f"numpy\n{line}\n") == set(PROJECT)
+
+
+PIECES = ["-r ", "-e", "./", ".", "..", "/", "\n", " ", "#", "=", "\0", "\xff", *INSTALLERS, *PROJECT, "lib", "wheels/"]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*INSTALLERS, *PROJECT]),
+        st.lists(st.sampled_from(PIECES)).map(lambda pieces: "".join(pieces).encode("latin-1")),
+    )
+)
+def test_any_bytes_give_a_part_of_the_project(project: dict[str, bytes]) -> None:
+    """Nothing is invented and nothing raises, whatever the files hold."""
+    found = dependency_files(project)
+    assert set(INSTALLERS) <= set(found)
+    assert all(content == project.get(name, b"") for name, content in found.items())
