@@ -1,0 +1,38 @@
+"""One thing wrong, or worth knowing, in a user's project: a fact to print, never an exception."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong, where, and what to do about it, for the person who can fix it.
+
+    `code` is stable and for programs: Cortex's own (`spec.*`, `configreader.*`) where it has one, else `deploy.*` or
+    `cxpack.*`. `file` is written as the user typed it, `line` counts from 1 (None: the file as a whole), `path` is the
+    place in the file in the user's own spelling (`apis[0].compute.mem`, empty for the whole file).
+    """
+
+    severity: Severity
+    code: str
+    file: str
+    line: int | None
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (place, self.path, self.message) if part)
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems by file and line, each once; those of a whole file come first, equals stay in their order."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line or 0)))
+
+
+def any_error(problems: Iterable[Problem]) -> bool:
+    """Whether one of them forbids going on."""
+    return any(problem.severity == "error" for problem in problems)
