@@ -36,6 +36,18 @@ class BadPayload(ServeError):
     kind = "bad_payload"
 
 
+class BadModelInput(BadPayload):
+    """What a client was given cannot be turned into the model's input; an answer to the caller only when it is theirs.
+
+    `given` is the value at fault; with `whole` it is the container that lacks something, not its content.
+    """
+
+    def __init__(self, message: str, *, given: Any, whole: bool = False) -> None:
+        super().__init__(message)
+        self.given = given
+        self.whole = whole
+
+
 class BadModelVersion(ServeError):
     """A model version that is neither an integer nor "latest"."""
 

@@ -1,83 +1,54 @@
-"""The composition root: from api.json to a Service, which turns requests into answers.
+"""One API: requests in, answers out. The user's code runs in `start` and `predict`, which therefore block.
 
-`start` and `predict` block and run the user's code; an entry point calls them where that is right: on worker threads
-in servers, directly in Lambda. `start` ends with the API ready, or raises what the person who wrote the predictor has
-to read.
+An entry point calls them where that is right: on worker threads in servers, directly in Lambda.
 """
 
-import copy
-import importlib
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from runtime_handler.codec import answer_of, payload_of
+from runtime_handler.arguments import arguments_of
+from runtime_handler.codec import TEXT, answer_of
 from runtime_handler.contract import ServeSpec
-from runtime_handler.errors import NotReady, ServeError, UserCodeError
-from runtime_handler.importing import describe, load_class, user_traceback
+from runtime_handler.errors import BadModelInput, NotReady, ServeError
+from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
+from runtime_handler.models import lease
 from runtime_handler.models.model import Models
-from runtime_handler.predictor import Predictor, check_class, constructor_arguments
-from runtime_handler.predictors import PREDICTORS
+from runtime_handler.predictor import Predictor
+from runtime_handler.predictors.provenance import comes_from
 from runtime_handler.request import Answer, Request
+from runtime_handler.starting import OpenModels, start_predictor
 
 log = logging.getLogger("cxpack")
 
 
-class OpenModels(Protocol):
-    """Opens the API's models, scans them once and loads what has to be loaded at start."""
-
-    def __call__(self, load: Callable[[Path, str], object], layout: Any) -> Models:
-        """The models of one API; closing them is the caller's."""
-
-
 class PredictorFailed(Exception):
-    """The user's `predict` raised `error`, or returned what cannot be written; the traceback is in the log already."""
+    """The user's `predict` raised, or returned what cannot be written; the traceback is in the log already."""
 
 
-@dataclass(slots=True)
 class Service:
     """One API. `project` is the folder with the user's files, already the working directory and importable."""
 
-    spec: ServeSpec
-    project: Path
-    recorder: Recorder
-    open_models: OpenModels
-    ready: bool = False
-    models: Models | None = None
-    _predictor: Predictor | None = None
-    _later: Callable[..., None] = field(default=lambda function, *arguments: function(*arguments))
+    def __init__(self, spec: ServeSpec, project: Path, open_models: OpenModels, recorder: Recorder) -> None:
+        self.spec = spec
+        self.ready = False
+        self.models: Models | None = None
+        self._project = project
+        self._open_models = open_models
+        self._recorder = recorder
+        self._predictor: Predictor | None = None
+        self._later: Callable[..., None] | None = None
 
     def start(self) -> None:
-        """Import the predictor, open the models, construct the predictor; afterwards `ready` is true.
-
-        Raises StartError; its kind UserCodeError carries the exception of the user's code.
-        """
-        spec = self.spec.predictor
-        module, _, class_name = PREDICTORS[spec.type].partition(":")
-        predictor_type = getattr(importlib.import_module(module), class_name)
-        cls = load_class(self.project / spec.path, predictor_type.class_name)
-        client_argument = predictor_type.client_argument if spec.models else None
-        check_class(cls, client_argument, needs_load_model=spec.type == "python" and spec.models is not None)
-        make: Any = cls.__new__  # typed for the general case
-        user_object = make(cls)
-        available: dict[str, Any] = {"config": copy.deepcopy(spec.config), "job_spec": None}
-        if client_argument:
-            opened = predictor_type(spec, user_object)
-            self.models = self.open_models(opened.load, opened.layout)
-            available[client_argument] = opened.client(self.models)
-        try:
-            user_object.__init__(**constructor_arguments(cls, available))
-        except (Exception, SystemExit) as error:  # the user's code may raise anything
-            raise UserCodeError(f"{spec.path}: __init__ raised {describe(error)}", error) from error
-        self._predictor = Predictor(user_object)
+        """Construct the predictor and load what has to be loaded; `ready` from then on. Raises StartError."""
+        self._predictor, self.models = start_predictor(self.spec.predictor, self._project, self._open_models)
         self.ready = True
 
     def run_post_predict_with(self, later: Callable[..., None]) -> None:
-        """`later(function, *arguments)` runs `post_predict` once the answer is on its way; without it, it runs before."""
+        """`later(function, *arguments)` runs `post_predict` when a thread is free; without it, it runs before the answer."""
         self._later = later
 
     @property
@@ -92,67 +63,58 @@ class Service:
         """
         predictor = self._predictor
         if predictor is None:
-            raise NotReady(f"{self.spec.name} is starting", retry_after=1)
-        arguments = _arguments(predictor.predict_arguments, request)
+            raise NotReady(f"{self.spec.name} is starting")
+        arguments = arguments_of(request, predictor.predict_arguments)
         try:
-            prediction = predictor.predict(**arguments)
+            with lease.Request():
+                prediction = predictor.predict(**arguments)
             answer = answer_of(prediction)
+        except BadModelInput as error:
+            if comes_from(error.given, arguments.get("payload"), whole=error.whole):
+                raise
+            raise _failed(error, request) from error
         except ServeError:
             raise
         except Exception as error:  # the boundary to the user's code: one failing request must not end the process
-            if (answer_to := _http_exception(error)) is not None:
-                return answer_to
-            log.error(
-                "predict raised %s: %s",
-                type(error).__name__,
-                error,
-                extra={"traceback": user_traceback(error), "request_id": request.id},
-            )
-            raise PredictorFailed from error
+            answer_to = _http_exception(error)
+            if answer_to is None:
+                raise _failed(error, request) from error
+            return answer_to
         if predictor.post_predict is not None:
-            self._later(self._post_predict, predictor, prediction, arguments, request)
+            self._after(predictor, prediction, arguments, request)
         return answer
 
-    def _post_predict(self, predictor: Predictor, prediction: Any, arguments: dict[str, Any], request: Request) -> None:
-        assert predictor.post_predict is not None
-        wanted = predictor.post_predict_arguments
-        try:
-            missing = wanted - arguments.keys() - {"response"}
-            filled = {**arguments, **_arguments(missing, request), "response": prediction}
-            predictor.post_predict(**{name: filled[name] for name in wanted})
-        except Exception as error:  # noqa: BLE001  as in Cortex, the answer is out already; unlike there, the log says so
-            log.error("post_predict raised %s: %s", type(error).__name__, error, extra={"traceback": user_traceback(error)})
+    def _after(self, predictor: Predictor, prediction: Any, arguments: dict[str, Any], request: Request) -> None:
+        if self._later is None:
+            _post_predict(predictor, prediction, arguments, request)
+        else:
+            self._later(_post_predict, predictor, prediction, arguments, request)
 
 
-def _arguments(names: frozenset[str], request: Request) -> dict[str, Any]:
-    return {name: ARGUMENTS[name](request) for name in names}
+def _post_predict(predictor: Predictor, prediction: Any, arguments: dict[str, Any], request: Request) -> None:
+    assert predictor.post_predict is not None
+    wanted = predictor.post_predict_arguments
+    try:
+        missing = wanted - arguments.keys() - {"response"}
+        filled = {**arguments, **arguments_of(request, missing), "response": prediction}
+        predictor.post_predict(**{name: filled[name] for name in wanted})
+    except Exception as error:  # noqa: BLE001  as in Cortex, the answer is out already; unlike there, the log says so
+        _log_failure("post_predict", error, request)
 
 
-def _query_params(request: Request) -> Any:
-    from starlette.datastructures import QueryParams  # here, for it costs a Lambda start 100 ms
-
-    return QueryParams(request.query_string)
-
-
-def _headers(request: Request) -> Any:
-    from starlette.datastructures import Headers  # as above
-
-    return Headers(raw=request.headers)
+def _failed(error: Exception, request: Request) -> PredictorFailed:
+    _log_failure("predict", error, request)
+    return PredictorFailed()
 
 
-ARGUMENTS: dict[str, Callable[[Request], Any]] = {
-    "payload": payload_of,
-    "query_params": _query_params,
-    "headers": _headers,
-    "batch_id": lambda request: None,  # noqa: ARG005  for BatchAPI
-}
-"""What fills the arguments of `predict` and `post_predict`."""
+def _log_failure(method: str, error: Exception, request: Request) -> None:
+    log.error("%s raised %s", method, describe(error), extra={"traceback": user_traceback(error), "request_id": request.id})
 
 
 def _http_exception(error: Exception) -> Answer | None:
-    """The answer that a Starlette or FastAPI HTTPException stands for."""
+    """The answer that a Starlette or FastAPI HTTPException stands for, in Cortex's form."""
     exceptions = sys.modules.get("starlette.exceptions")
     if exceptions is None or not isinstance(error, exceptions.HTTPException):
         return None
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (error.headers or {}).items()]
-    return Answer(error.status_code, str(error.detail).encode(), "text/plain; charset=utf-8", headers)
+    return Answer(error.status_code, str(error.detail).encode(), TEXT, headers)

@@ -17,6 +17,7 @@ from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import read_settings
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.recorder import NullRecorder
+from runtime_handler.models.refresh import RequestRefresh
 from runtime_handler.request import Answer, Request
 
 Handler = Callable[[dict[str, Any], Any], Any]
@@ -43,14 +44,19 @@ def make_handler() -> Handler:
     settings = read_settings()
     spec = read_spec(settings)
     recorder = NullRecorder()
-    service = compose(spec, settings, recorder)
+    composed = compose(spec, settings, recorder)
+    service = composed.service
     try:
         service.start()
     except StartError as error:
         report(error)
         raise
 
+    refresh = RequestRefresh(composed.manager, settings.poll_s) if composed.manager else None
+
     async def predict(request: Request) -> Answer:
+        if refresh is not None:
+            refresh.before_request()
         return service.predict(request)
 
     asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum takes the current one

@@ -1,16 +1,16 @@
 """What every entry point does first: read api.json, enter the project, set up logs, make the Service."""
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from runtime_handler import logs
-from runtime_handler.contract import FormatError, ServeSpec
+from runtime_handler.contract import FormatError, ModelsSpec, ServeSpec
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.recorder import Recorder
-from runtime_handler.models.model import Models
+from runtime_handler.models.layout import Layout
+from runtime_handler.models.manager import Manager, open_manager
+from runtime_handler.predictors.base import Load
 from runtime_handler.project import enter_project
 from runtime_handler.service import Service
 
@@ -29,13 +29,34 @@ def read_spec(settings: Settings) -> ServeSpec:
         raise StartError(str(error)) from None
 
 
-def compose(spec: ServeSpec, settings: Settings, recorder: Recorder) -> Service:
-    """The service, not started; from here on the process is the project's."""
+@dataclass(slots=True)
+class Composed:
+    """A service, not started; `manager` is there once the service has opened the API's models."""
+
+    service: Service
+    manager: Manager | None = None
+
+
+def compose(spec: ServeSpec, settings: Settings, recorder: Recorder) -> Composed:
+    """The service of an API; from here on the process is the project's."""
     logs.configure(spec.predictor.log_level, settings.log_format, spec.name)
-    project = settings.api_json.parent / "project"
+    root = settings.api_json.parent
+    project = root / "project"
     enter_project(project, spec.predictor, os.environ)
 
-    def open_models(load: Callable[[Path, str], object], layout: Any) -> Models:
-        raise StartError(f"{spec.name}: models are not served yet ({layout.name}, {load})")
+    def open_models(models: ModelsSpec, layout: Layout, load: Load) -> Manager:
+        composed.manager = open_manager(
+            models,
+            api_name=spec.name,
+            root=root,
+            layout=layout,
+            load=load,
+            store=settings.model_store,
+            settle_s=settings.settle_s,
+            recorder=recorder,
+            threads=spec.predictor.threads_per_process,
+        )
+        return composed.manager
 
-    return Service(spec, project, recorder, open_models)
+    composed = Composed(Service(spec, project, open_models, recorder))
+    return composed

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import uvicorn
 
 from runtime_handler.app import App
-from runtime_handler.entrypoints.compose import compose, read_spec
+from runtime_handler.entrypoints.compose import Composed, compose, read_spec
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.recorder import NullRecorder, Recorder
-from runtime_handler.service import Service
+from runtime_handler.models.refresh import ThreadRefresh
 from runtime_handler.threads import Threads
 
 DRAIN_S = 25
@@ -49,11 +49,11 @@ def run(settings: Settings) -> int:
         raise StartError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from None
     listener.listen(2048)
     recorder = NullRecorder()
-    service = compose(spec, settings, recorder)
+    composed = compose(spec, settings, recorder)
 
     log.info("listening on %s port %d", *listener.getsockname()[:2])
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(service, recorder, listener))
+        return runner.run(_serve(composed, recorder, listener, settings.poll_s))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -64,7 +64,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(service: Service, recorder: Recorder, listener: socket.socket) -> int:
+async def _serve(composed: Composed, recorder: Recorder, listener: socket.socket, poll_s: float) -> int:
+    service = composed.service
     loop = asyncio.get_running_loop()
     threads = Threads(service.spec.predictor.threads_per_process, loop)
     service.run_post_predict_with(threads.run_later)
@@ -84,18 +85,20 @@ async def _serve(service: Service, recorder: Recorder, listener: socket.socket) 
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    starting = asyncio.create_task(_start(threads, service, server))
+    starting = asyncio.create_task(_start(threads, composed, server, poll_s))
     await server._serve([listener])  # serve() without its signal handlers
     starting.cancel()
     threads.close(timeout=2)
     return server.exit_code
 
 
-async def _start(threads: Threads, service: Service, server: _Server) -> None:
+async def _start(threads: Threads, composed: Composed, server: _Server, poll_s: float) -> None:
     try:
-        await threads.run(service.start)
+        await threads.run(composed.service.start)
     except StartError as error:
         report(error)
         server.stop(exit_code=1)
-    else:
-        log.info("ready")
+        return
+    log.info("ready")
+    if composed.manager is not None:
+        ThreadRefresh(composed.manager, poll_s).start()

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime_handler.contract import PredictorSpec
-from runtime_handler.models.layout import Layout
+from runtime_handler.models.layout import PYTHON
 from runtime_handler.models.model import Models
 
 
@@ -27,7 +27,7 @@ class PythonPredictorType:
 
     class_name = "PythonPredictor"
     client_argument = "python_client"
-    layout = Layout(name="python", problem=lambda paths: None if paths else "the folder is empty")
+    layout = PYTHON
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  the type needs no settings
         self._predictor = predictor

@@ -1,0 +1,86 @@
+"""Model input: Python values to the numpy arrays that a model wants, with errors that name input, expected and given.
+
+The rules are those of Cortex 0.22's ONNX client: numbers, lists, nested lists and arrays are taken; arrays are cast
+between numeric types; when at most one dimension of the model is unknown the value is reshaped to the model's shape,
+so that a flat list fits `[1, 4]` and `[N, 4]` alike.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runtime_handler.errors import BadModelInput
+
+if TYPE_CHECKING:
+    import numpy
+
+Shape = tuple[int, ...]
+"""Dimensions; -1 is an unknown one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSignature:
+    """One input of a model; `dtype` is numpy's, `object` for strings."""
+
+    name: str
+    shape: Shape
+    dtype: "numpy.dtype[Any]"
+
+    def __str__(self) -> str:
+        return f"input {self.name!r} ({self.dtype}, shape {list(self.shape)})"
+
+
+def feed_of(model_input: Any, inputs: Sequence[InputSignature]) -> "dict[str, numpy.ndarray[Any, Any]]":
+    """Input name -> array. A model with one input takes its value directly, too.
+
+    Raises BadModelInput.
+    """
+    if isinstance(model_input, Mapping):
+        return {signature.name: array_of(_named(model_input, signature, inputs), signature) for signature in inputs}
+    if len(inputs) != 1:
+        names = ", ".join(repr(signature.name) for signature in inputs)
+        raise BadModelInput(
+            f"the model has the inputs {names}: pass a dict, not a {type(model_input).__name__}", given=model_input
+        )
+    return {inputs[0].name: array_of(model_input, inputs[0])}
+
+
+def _named(model_input: Mapping[str, Any], signature: InputSignature, inputs: Sequence[InputSignature]) -> Any:
+    value = model_input.get(signature.name)
+    if value is None:
+        wanted = ", ".join(repr(known.name) for known in inputs)
+        given = ", ".join(repr(name) for name in model_input) or "nothing"
+        raise BadModelInput(
+            f"{signature} is missing: the model takes {wanted}, the call has {given}", given=model_input, whole=True
+        )
+    return value
+
+
+def array_of(value: Any, signature: InputSignature) -> "numpy.ndarray[Any, Any]":
+    """`value` as the array that `signature` wants. Raises BadModelInput."""
+    import numpy  # here, for not every predictor type needs it
+
+    dtype = signature.dtype
+    if isinstance(value, numpy.ndarray | numpy.generic):
+        if (value.dtype.kind in "biufc") != (dtype.kind in "biufc"):
+            raise BadModelInput(f"{signature} got an array of {value.dtype}", given=value)
+        array = numpy.asarray(value).astype(dtype, copy=False)
+    else:
+        try:
+            array = numpy.array(value, dtype=dtype)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadModelInput(f"{signature} got {_shown(value)}: {error}", given=value) from None
+    shape = signature.shape
+    if shape.count(-1) > 1 or (
+        len(shape) == array.ndim and all(want in (-1, have) for want, have in zip(shape, array.shape, strict=True))
+    ):
+        return array
+    try:
+        return array.reshape(shape)
+    except ValueError:
+        raise BadModelInput(f"{signature} got {array.size} values of shape {list(array.shape)}", given=value) from None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"

@@ -1,0 +1,146 @@
+"""ONNXPredictor: onnxruntime sessions, and `onnx_client` with Cortex's input rules.
+
+All sessions share one thread pool: by default each brings a thread per core of its own, 300 models 300 threads and
+more. The memory arena is off, because it keeps the largest batch's memory until the process ends.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runtime_handler.contract import PredictorSpec
+from runtime_handler.errors import BadModelInput
+from runtime_handler.models.layout import ONNX
+from runtime_handler.models.model import Models
+from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of
+
+NUMPY_TYPES = {
+    "tensor(float16)": "float16",
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(int8)": "int8",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
+    "tensor(bool)": "bool",
+    "tensor(string)": "object",
+}
+"""ONNX's name of an input's type -> numpy's."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxModel:
+    """A loaded version: its session and what it takes."""
+
+    session: Any
+    inputs: tuple[InputSignature, ...]
+
+
+class OnnxClient:
+    """What an ONNXPredictor is given as `onnx_client`."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def predict(self, model_input: Any, model_name: str | None = None, model_version: str | int | None = "latest") -> list[Any]:
+        """The model's outputs in its own order: numpy arrays, or lists of dicts where the model ends in a ZipMap.
+
+        `model_input` is a dict by input name; for a model with one input also the value itself: a number, a list, a
+        nested list or an array. Raises BadModelInput, and the errors of `Models.get`.
+        """
+        model = self._models.get(model_name, model_version)
+        loaded: OnnxModel = model.value
+        return _run(loaded, feed_of(model_input, loaded.inputs), model_input)
+
+    def get_model(self, model_name: str | None = None, model_version: str | int | None = "latest") -> dict[str, Any]:
+        """Cortex's view of a model: its `session`, `signatures` and `input_signatures`."""
+        loaded: OnnxModel = self._models.get(model_name, model_version).value
+        signatures = loaded.session.get_inputs()
+        return {
+            "session": loaded.session,
+            "signatures": signatures,
+            "input_signatures": {
+                signature.name: {
+                    "shape": list(signature.shape) or ["scalar"],
+                    "type": NUMPY_TYPES.get(signature.type, signature.type),
+                }
+                for signature in signatures
+            },
+        }
+
+
+class OnnxPredictorType:
+    """One `.onnx` file a version, one session each."""
+
+    class_name = "ONNXPredictor"
+    client_argument = "onnx_client"
+    layout = ONNX
+
+    def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
+        self._threads = max(1, _cpus() // spec.processes_per_replica)
+
+    def load(self, path: Path, name: str) -> OnnxModel:  # noqa: ARG002  all models load alike
+        """The session of the one `.onnx` file in `path`. Raises onnxruntime's errors."""
+        import onnxruntime  # here, so that other predictor types never pay for it
+
+        _share_threads(self._threads)
+        options = onnxruntime.SessionOptions()
+        options.use_per_session_threads = False
+        options.enable_cpu_mem_arena = False
+        session = onnxruntime.InferenceSession(str(next(path.glob("*.onnx"))), options, providers=_providers())
+        return OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()))
+
+    def client(self, models: Models) -> OnnxClient:
+        """The `onnx_client`."""
+        return OnnxClient(models)
+
+
+def _run(model: OnnxModel, feed: dict[str, Any], model_input: Any) -> list[Any]:
+    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument  # loaded already, with the session
+
+    try:
+        outputs: list[Any] = model.session.run(None, feed)
+    except InvalidArgument as error:  # what our own checks leave to the model: dimensions that it does not name
+        wanted = ", ".join(map(str, model.inputs))
+        raise BadModelInput(f"the model refuses its input; it takes {wanted}: {error}", given=model_input) from None
+    return outputs
+
+
+def _signature(described: Any) -> InputSignature:
+    import numpy  # loaded already, with onnxruntime
+
+    return InputSignature(
+        name=described.name, shape=_shape(described.shape), dtype=numpy.dtype(NUMPY_TYPES.get(described.type, "object"))
+    )
+
+
+def _shape(dimensions: Sequence[Any]) -> Shape:
+    """Named dimensions are unknown, anything else that is no number is 1: Cortex 0.22."""
+    return tuple(size if isinstance(size, int) else -1 if isinstance(size, str) else 1 for size in dimensions)
+
+
+@cache
+def _share_threads(count: int) -> None:
+    import onnxruntime
+
+    onnxruntime.set_global_thread_pool_sizes(count, 1)
+
+
+@cache
+def _providers() -> list[str]:
+    import onnxruntime
+
+    available = onnxruntime.get_available_providers()
+    return [provider for provider in ("CUDAExecutionProvider", "CPUExecutionProvider") if provider in available]
+
+
+def _cpus() -> int:
+    """CPUs that this process may use, a container's quota not counted."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,48 @@
+"""Whose fault a bad model input is: the caller's when what was given to the model came out of the payload.
+
+A predictor may compute its input, so there is no certain answer. The rule: the caller is at fault when the input, or
+the container that lacks a key, is the payload or a part of it, or when all its numbers and strings occur in the payload.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+MOST = 100_000
+"""Leaves that are looked at; beyond, the ones seen decide."""
+
+
+def comes_from(given: Any, payload: Any, *, whole: bool) -> bool:
+    """Whether `given` came out of `payload`; `whole` asks for the container itself, not only for its leaves."""
+    if payload is None:
+        return False
+    if any(given is part for part in islice(_parts(payload), MOST)):
+        return True
+    if whole:
+        return False
+    leaves = list(islice(_leaves(given), MOST))
+    known = set(islice(_leaves(payload), MOST))
+    return bool(leaves) and all(leaf in known for leaf in leaves)
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    yield value
+    for child in _children(value):
+        yield from _parts(child)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    tolist = getattr(value, "tolist", None)  # numpy's arrays and scalars
+    if tolist is not None:
+        value = tolist()
+    if isinstance(value, str | int | float | bytes):
+        yield value
+    for child in _children(value):
+        yield from _leaves(child)
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        yield from value.values()
+    elif isinstance(value, list | tuple):
+        yield from value

@@ -1,0 +1,122 @@
+"""TensorFlowPredictor: SavedModels in this process, and `tensorflow_client` with the answers of Cortex's.
+
+Cortex asked TensorFlow Serving; one process less is one less to keep alive, and signatures are read the same way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime_handler.contract import PredictorSpec
+from runtime_handler.errors import BadModelInput
+from runtime_handler.models.layout import TENSORFLOW
+from runtime_handler.models.model import Models
+from runtime_handler.predictors.tensors import flat_output, tensor_of
+
+PREFERRED_SIGNATURES = ("predict", "serving_default")
+"""Which signature is meant when a model has several and cortex.yaml names none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorFlowModel:
+    """A loaded version: one signature of it, and what that takes (input name -> TensorSpec)."""
+
+    loaded: Any
+    call: Any
+    inputs: Mapping[str, Any]
+
+
+class TensorFlowClient:
+    """What a TensorFlowPredictor is given as `tensorflow_client`."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def predict(
+        self, model_input: Mapping[str, Any], model_name: str | None = None, model_version: str | int | None = "latest"
+    ) -> dict[str, list[Any]]:
+        """Output name -> its values as one flat list, as Cortex gave them; integers are integers.
+
+        `model_input` is a dict by input name of numbers, nested lists or arrays in the model's own shape. Raises
+        BadModelInput, and the errors of `Models.get`.
+        """
+        outputs = self._run(model_input, model_name, model_version)
+        return {name: flat_output(tensor) for name, tensor in outputs.items()}
+
+    def predict_arrays(
+        self, model_input: Mapping[str, Any], model_name: str | None = None, model_version: str | int | None = "latest"
+    ) -> dict[str, Any]:
+        """As `predict`, but output name -> numpy array with its shape; not in Cortex."""
+        outputs = self._run(model_input, model_name, model_version)
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    def _run(self, model_input: Any, model_name: str | None, model_version: str | int | None) -> dict[str, Any]:
+        model: TensorFlowModel = self._models.get(model_name, model_version).value
+        return _call(model, _feed(model_input, model.inputs), model_input)
+
+
+class TensorFlowPredictorType:
+    """One SavedModel a version."""
+
+    class_name = "TensorFlowPredictor"
+    client_argument = "tensorflow_client"
+    layout = TENSORFLOW
+
+    def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
+        models = spec.models
+        self._default_key = models.signature_key if models else None
+        self._keys = {path.name: path.signature_key for path in models.paths} if models else {}
+
+    def load(self, path: Path, name: str) -> TensorFlowModel:
+        """The SavedModel in `path`. Raises ValueError when no signature can be chosen, and TensorFlow's errors."""
+        import tensorflow  # here, so that other predictor types never pay for its seconds
+
+        loaded = tensorflow.saved_model.load(str(path))
+        key = choose_signature(list(loaded.signatures), self._keys.get(name) or self._default_key)
+        call = loaded.signatures[key]
+        return TensorFlowModel(loaded, call, dict(call.structured_input_signature[1]))
+
+    def client(self, models: Models) -> TensorFlowClient:
+        """The `tensorflow_client`."""
+        return TensorFlowClient(models)
+
+
+def choose_signature(keys: list[str], configured: str | None) -> str:
+    """The signature to call. Raises ValueError, with the keys that there are, when it is not plain which."""
+    listed = ", ".join(map(repr, keys))
+    if not keys:
+        raise ValueError("the SavedModel has no signatures; export it with `signatures=`")
+    if configured is not None:
+        if configured not in keys:
+            raise ValueError(f"the SavedModel has no signature {configured!r} (signature_key); it has {listed}")
+        return configured
+    if len(keys) == 1:
+        return keys[0]
+    for preferred in PREFERRED_SIGNATURES:
+        if preferred in keys:
+            return preferred
+    raise ValueError(f"the SavedModel has several signatures, {listed}: choose one with signature_key in cortex.yaml")
+
+
+def _feed(model_input: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = ", ".join(map(repr, inputs))
+    if not isinstance(model_input, Mapping):
+        raise BadModelInput(
+            f"a TensorFlow model takes a dict by input name ({wanted}), not a {type(model_input).__name__}", given=model_input
+        )
+    for name in (*inputs, *model_input):
+        if name not in model_input or name not in inputs:
+            problem = "missing from the call" if name not in model_input else "unknown to the model"
+            raise BadModelInput(f"input {name!r} is {problem}; the model takes {wanted}", given=model_input, whole=True)
+    return {name: tensor_of(model_input[name], name, described) for name, described in inputs.items()}
+
+
+def _call(model: TensorFlowModel, feed: dict[str, Any], model_input: Any) -> dict[str, Any]:
+    from tensorflow.errors import InvalidArgumentError  # loaded already, with the model
+
+    try:
+        outputs: dict[str, Any] = model.call(**feed)
+    except InvalidArgumentError as error:  # what the graph finds wrong with a shape it did not declare
+        raise BadModelInput(f"the model refuses its input: {error.message}", given=model_input) from None
+    return outputs
