@@ -160,6 +160,12 @@ class ApiSpec:
     tensorflow_serving_image: str | None = None
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def served(self) -> ServeSpec:
+        """`serve`, of an API that has a predictor: a RealtimeAPI or a BatchAPI."""
+        assert self.serve is not None, f"a {self.kind} has no predictor"
+        return self.serve
+
     def problem(self, at: str, code: str, message: str, *, severity: Severity = "error") -> Problem:
         """A problem with the key at the canonical path `at`, or with the nearest section around it that the user wrote."""
         place, around = self.places.get(at), at

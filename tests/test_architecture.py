@@ -23,7 +23,7 @@ ONLY_IN = {
     "obstore": ("runtime_handler/models/",),
     "fastapi": ("runtime_handler/docs.py",),
     "mangum": ("runtime_handler/entrypoints/aws_lambda.py",),
-    "uvicorn": ("runtime_handler/entrypoints/",),
+    "uvicorn": ("runtime_handler/entrypoints/", "packager/local/"),
     "onnxruntime": ("runtime_handler/predictors/",),
     "tensorflow": ("runtime_handler/predictors/",),
     "aws_cdk": ("cdk_app/",),

@@ -1,0 +1,107 @@
+"""What `cxpack check` finds: every API of a file read, placed and assembled as data, with every problem on the way.
+
+Nothing is written and nobody is asked: no network, no AWS account, no import of the user's code.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packager.context import BuildContext, assemble
+from packager.images import FLAVOURS, base_image
+from packager.placement import Placement, Unplaceable, place
+from packager.problem import Problem, any_error, in_order
+from packager.project import OutsideProject
+from packager.reading import read_project
+from packager.spec import ApiSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedApi:
+    """One API and what was decided for it; what is None does not exist for kinds that are not deployed."""
+
+    spec: ApiSpec
+    placement: Placement | None = None
+    context: BuildContext | None = None
+    base_image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The APIs in the order of the file, and all problems by file and line."""
+
+    file: Path
+    apis: tuple[CheckedApi, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return not any_error(self.problems)
+
+    @property
+    def deployable(self) -> tuple[CheckedApi, ...]:
+        """The APIs that `synth` writes."""
+        return tuple(api for api in self.apis if api.placement is not None)
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer of `--format json`."""
+        return {
+            "ok": self.ok,
+            "apis": [
+                {
+                    "name": api.spec.name,
+                    "kind": api.spec.kind,
+                    "target": api.placement and api.placement.target,
+                    "size": api.placement and str(api.placement.size),
+                    "reason": api.placement and api.placement.reason,
+                }
+                for api in self.apis
+            ],
+            "problems": [
+                {
+                    "severity": problem.severity,
+                    "code": problem.code,
+                    "file": problem.file,
+                    "line": problem.line,
+                    "path": problem.path,
+                    "message": problem.message,
+                }
+                for problem in self.problems
+            ],
+        }
+
+
+def check(file: Path) -> Check:
+    """Read, validate, place and assemble every API of `file`; never raises for what a user's files can hold."""
+    reading = read_project(file)
+    problems = list(reading.problems)
+    apis = []
+    for spec in reading.apis:
+        if spec.kind == "RealtimeAPI":
+            api, found = _place(spec, file)
+            problems += found
+        else:
+            api = CheckedApi(spec=spec)
+        apis.append(api)
+    return Check(file=file, apis=tuple(apis), problems=in_order(problems))
+
+
+def _place(spec: ApiSpec, file: Path) -> tuple[CheckedApi, list[Problem]]:
+    flavour = FLAVOURS[spec.served.predictor.type, spec.served.accelerator]
+    try:
+        context = assemble(spec, file.parent, file, flavour)
+    except OutsideProject as error:
+        return CheckedApi(spec=spec), [spec.problem("predictor.path", "cxpack.outside_project", str(error))]
+    image = base_image(flavour, spec.deploy.python, context.dependencies)
+    if image is None:
+        message = f"Python {spec.deploy.python} is not offered for {flavour.folder}; choose one of {', '.join(flavour.pythons)}"
+        return CheckedApi(spec=spec), [spec.problem("deploy.python", "deploy.python", message)]
+    try:
+        placement = place(spec, context.size)
+    except Unplaceable as error:
+        return CheckedApi(spec=spec), [spec.problem("compute", "resources.no_available_node_compute_limit", str(error))]
+    problems = []
+    if placement.warning:
+        problems.append(spec.problem("deploy.target", "deploy.target", placement.warning, severity="warning"))
+    return CheckedApi(spec=spec, placement=placement, context=context, base_image=image), problems

@@ -1,0 +1,169 @@
+"""A build context as data: every file of an image's build, from nothing but a validated API and its project.
+
+`packager.images` says what the folder holds. The same input gives the same files whatever the folder, the umask, the
+clock or the hash seed.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from packager.dependencies import dependency_files
+from packager.images import Flavour
+from packager.project import ProjectFile, project_files
+from packager.spec import ApiSpec
+from runtime_handler.contract import ModelPath, ModelsSpec, ServeSpec
+
+DOCKERIGNORE = "**/__pycache__\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFile:
+    """One file: its path in the context, and its bytes or the file that holds them."""
+
+    path: str
+    content: bytes | Path
+
+    def read(self) -> bytes:
+        """The bytes."""
+        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    @property
+    def executable(self) -> bool:
+        """Whether the owner may execute it; the other permissions are the same for every file."""
+        return isinstance(self.content, Path) and os.access(self.content, os.X_OK)
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """The files of one API's context, sorted by path."""
+
+    api: str
+    files: tuple[ContextFile, ...]
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(len(file.content) if isinstance(file.content, bytes) else file.content.stat().st_size for file in self.files)
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of every path, permission and byte."""
+        total = sha256()
+        for file in self.files:
+            total.update(f"{file.path}\0{int(file.executable)}\0{sha256(file.read()).hexdigest()}\n".encode())
+        return total.hexdigest()
+
+    @cached_property
+    def dependencies(self) -> Mapping[str, bytes]:
+        """The files of the dependencies/ folder, by their path in it."""
+        folder = "dependencies/"
+        return {file.path.removeprefix(folder): file.read() for file in self.files if file.path.startswith(folder)}
+
+
+def assemble(api: ApiSpec, project: Path, configuration: Path, flavour: Flavour) -> BuildContext:
+    """The context of a RealtimeAPI of the project in folder `project`.
+
+    Raises OutsideProject when a link leaves the project.
+    """
+    serve, models = pack_models(api.served, project)
+    inside = tuple(source for source, _ in models)
+    sources = project_files(project, configuration, without=inside)
+    return BuildContext(
+        api.name,
+        tuple(
+            sorted(
+                [
+                    *_flavour_files(flavour),
+                    *_runtime_files(),
+                    *_dependency_files(sources),
+                    *(ContextFile(f"project/{file.path}", file.source) for file in sources),
+                    *_model_files(models),
+                    ContextFile("api.json", serve.dump().encode()),
+                ],
+                key=lambda file: file.path,
+            )
+        ),
+    )
+
+
+def pack_models(serve: ServeSpec, project: Path) -> tuple[ServeSpec, list[tuple[Path, str]]]:
+    """The spec with local model paths rewritten to the context's `models/`, and (folder or file, path in the context)."""
+    models = serve.predictor.models
+    if models is None:
+        return serve, []
+    packed: list[tuple[Path, str]] = []
+
+    def pack(path: str, name: str) -> str:
+        if path.startswith("s3://"):
+            return path
+        source = local_path(path, project)
+        inside = f"models/{name}/{source.name}" if source.is_file() else f"models/{name}"
+        packed.append((source, inside))
+        return inside if source.is_file() else f"{inside}/"
+
+    moved = ModelsSpec(
+        paths=tuple(
+            ModelPath(name=model.name, path=pack(model.path, model.name), signature_key=model.signature_key)
+            for model in models.paths
+        ),
+        dir=None if models.dir is None else pack(models.dir, "dir"),
+        signature_key=models.signature_key,
+        cache_size=models.cache_size,
+        disk_cache_size=models.disk_cache_size,
+    )
+    return dataclasses.replace(serve, predictor=dataclasses.replace(serve.predictor, models=moved)), packed
+
+
+def local_path(path: str, project: Path) -> Path:
+    """A model path of cortex.yaml that is no S3 path: absolute, from the home folder, or relative to the project."""
+    return project / Path(path).expanduser()
+
+
+def _flavour_files(flavour: Flavour) -> Iterator[ContextFile]:
+    for name, source in flavour.files.items():
+        yield ContextFile(name, source)
+    yield ContextFile(".dockerignore", DOCKERIGNORE.encode())
+
+
+def _runtime_files() -> Iterator[ContextFile]:
+    root = Path(str(files("runtime_handler")))
+    for source in sorted(root.rglob("*.py")):
+        yield ContextFile(f"runtime_handler/{source.relative_to(root).as_posix()}", source)
+
+
+class _Contents(Mapping[str, bytes]):
+    """The project's files as `dependency_files` asks for them: read when looked at, for a project may be large."""
+
+    def __init__(self, sources: list[ProjectFile]) -> None:
+        self._sources = {file.path: file.source for file in sources}
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._sources[path].read_bytes()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+
+def _dependency_files(sources: list[ProjectFile]) -> Iterator[ContextFile]:
+    for name, content in dependency_files(_Contents(sources)).items():
+        yield ContextFile(f"dependencies/{name}", content)
+
+
+def _model_files(models: list[tuple[Path, str]]) -> Iterator[ContextFile]:
+    yield ContextFile("models/.keep", b"")
+    for source, inside in models:
+        if source.is_file():
+            yield ContextFile(inside, source)
+        else:
+            for file in sorted(source.rglob("*")):
+                if file.is_file():
+                    yield ContextFile(f"{inside}/{file.relative_to(source).as_posix()}", file)

@@ -1,0 +1,54 @@
+"""What an API may read from S3: found in its spec, each grant with the reason that `check` prints.
+
+Model paths are read by the runtime; `s3://` strings anywhere in `config` and `env`, and `bucket` beside `key` or
+`prefix` in one map of `config`, are how Cortex's examples tell a predictor where to download from.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from packager.manifest import S3Grant
+from runtime_handler.contract import ServeSpec
+
+S3 = "s3://"
+
+
+def s3_grants(serve: ServeSpec) -> tuple[S3Grant, ...]:
+    """The grants of one API, sorted, each (bucket, prefix) once with the first reason found."""
+    grants: dict[tuple[str, str], S3Grant] = {}
+    for grant in _found(serve):
+        grants.setdefault((grant.bucket, grant.prefix), grant)
+    return tuple(grants[key] for key in sorted(grants))
+
+
+def _found(serve: ServeSpec) -> Iterator[S3Grant]:
+    models = serve.predictor.models
+    if models is not None:
+        for path in models.paths:
+            yield from _from_text(path.path, "predictor.models")
+        yield from _from_text(models.dir or "", "predictor.models.dir")
+    yield from _from_config(serve.predictor.config, "predictor.config")
+    for name, value in serve.predictor.env.items():
+        yield from _from_text(value, f"predictor.env.{name}")
+
+
+def _from_config(value: Any, path: str) -> Iterator[S3Grant]:
+    if isinstance(value, str):
+        yield from _from_text(value, path)
+    elif isinstance(value, dict):
+        bucket = value.get("bucket")
+        key = value.get("key", value.get("prefix"))
+        if isinstance(bucket, str) and bucket and isinstance(key, str):
+            yield S3Grant(bucket=bucket.removeprefix(S3).rstrip("/"), prefix=key.lstrip("/"), reason=f"{path}.bucket")
+        for name, item in value.items():
+            yield from _from_config(item, f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _from_config(item, f"{path}[{index}]")
+
+
+def _from_text(text: str, path: str) -> Iterator[S3Grant]:
+    if text.startswith(S3):
+        bucket, _, prefix = text.removeprefix(S3).partition("/")
+        if bucket:
+            yield S3Grant(bucket=bucket, prefix=prefix, reason=path)

@@ -1,0 +1,88 @@
+"""EC2 instance types with accelerators, as a dated table, and the cheapest one that holds a request.
+
+Sizes are those of DescribeInstanceTypes, prices us-east-1 on demand in USD an hour, both of 2026-07-20. Bare-metal
+types are not in the table: they take many minutes to start.
+"""
+
+import csv
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+Kind = Literal["gpu", "inf"]
+
+FAMILIES: dict[Kind, tuple[str, ...]] = {"gpu": ("g4dn", "g5", "g6", "p4d", "p4de", "p5"), "inf": ("inf1",)}
+"""The families to choose from. Cortex's `inf` meant inf1: models compiled for it do not run on inf2, which only
+`deploy.instance_type` can ask for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceType:
+    """One row: vCPUs, nominal memory in GiB, GPUs, Inferentia chips, USD an hour."""
+
+    name: str
+    vcpu: int
+    memory_gib: float
+    architecture: str
+    gpu: int
+    inf: int
+    usd_per_hour: float
+
+    @property
+    def family(self) -> str:
+        """The part before the dot."""
+        return self.name.partition(".")[0]
+
+    @property
+    def usable_memory_mib(self) -> int:
+        """What tasks can have of the memory: kernel, agent and driver take about a tenth and 256 MiB."""
+        return math.floor(self.memory_gib * 1024 * 0.9) - 256
+
+    def count(self, kind: Kind) -> int:
+        """How many accelerators of that kind it has."""
+        return self.gpu if kind == "gpu" else self.inf
+
+    def tasks(self, kind: Kind, accelerators: int) -> int:
+        """How many tasks with that many accelerators each run on it; each gets an equal part of CPU and memory."""
+        return self.count(kind) // accelerators
+
+    def holds(self, kind: Kind, accelerators: int, vcpu: float, memory_mib: int) -> bool:
+        """Whether one task's equal part is enough for the request."""
+        tasks = self.tasks(kind, accelerators)
+        return tasks > 0 and self.vcpu / tasks >= vcpu and self.usable_memory_mib / tasks >= memory_mib
+
+
+@cache
+def instance_types() -> dict[str, InstanceType]:
+    """The whole table, by name."""
+    with files("packager").joinpath("instances.csv").open(encoding="utf-8") as table:
+        rows = [
+            InstanceType(
+                name=row["name"],
+                vcpu=int(row["vcpu"]),
+                memory_gib=float(row["memory_gib"]),
+                architecture=row["architecture"],
+                gpu=int(row["gpu"]),
+                inf=int(row["inf"]),
+                usd_per_hour=float(row["usd_per_hour"]),
+            )
+            for row in csv.DictReader(table)
+        ]
+    return {row.name: row for row in rows}
+
+
+def cheapest(
+    candidates: Iterable[InstanceType], kind: Kind, accelerators: int, vcpu: float, memory_mib: int
+) -> InstanceType | None:
+    """The cheapest type of the kind's families that holds the request, x86_64 as the images are; None when none does."""
+    fitting = (
+        candidate
+        for candidate in candidates
+        if candidate.family in FAMILIES[kind]
+        and candidate.architecture == "x86_64"
+        and candidate.holds(kind, accelerators, vcpu, memory_mib)
+    )
+    return min(fitting, key=lambda candidate: (candidate.usd_per_hour, candidate.name), default=None)

@@ -1,0 +1,1 @@
+"""`cxpack local`: every API of a project in its own process, behind one address."""

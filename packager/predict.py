@@ -1,0 +1,96 @@
+"""`cxpack predict`: POST a JSON file to an API and hand back its answer."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEOUT_S = 60
+
+
+class NoSuchApi(Exception):
+    """No URL belongs to the name; the message says where it was looked for."""
+
+
+class NoAnswer(Exception):
+    """Nobody answered at the URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status and body of the response; `text` is pretty-printed when it is JSON."""
+
+    status: int
+    text: str
+
+
+def is_url(api: str) -> bool:
+    """Whether the argument is an address rather than an API's name."""
+    return api.startswith(("http://", "https://"))
+
+
+def stack_url(project: str, environment: str, api: str) -> str:
+    """The `Url` output of the API's stack.
+
+    Raises NoSuchApi when there is no such stack or output, or when AWS cannot be asked.
+    """
+    import boto3  # here: only a lookup by name needs AWS
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    stack = f"{project}-{environment}-{api}"
+    try:
+        stacks = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        raise NoSuchApi(f"no stack {stack} ({error.response['Error']['Message']}); deploy it, or give its URL") from None
+    except BotoCoreError as error:
+        raise NoSuchApi(f"AWS cannot be asked for stack {stack} ({error}); give the API's URL, or say --local") from None
+    for output in stacks[0].get("Outputs", []):
+        if output["OutputKey"] == "Url":
+            return str(output["OutputValue"])
+    raise NoSuchApi(f"stack {stack} has no Url output; it is not deployed in full, or not public")
+
+
+def predict(url: str, body: bytes) -> Answer:
+    """POST `body` as JSON.
+
+    Raises NoAnswer when nobody listens or the connection breaks.
+    """
+    request = urllib.request.Request(  # noqa: S310 - is_url has admitted http and https only
+        url, data=body, headers={"content-type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310 - as above
+            return Answer(response.status, _pretty(response.read(), response.headers.get("content-type", "")))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, _pretty(error.read(), error.headers.get("content-type", "")))
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise NoAnswer(f"{url} does not answer ({reason}); is it deployed, or `cxpack local` running?") from None
+
+
+def read_body(file: str, stdin: bytes | None) -> bytes:
+    """The request body: of the file, or of standard input for `-`; checked to be JSON before anybody is asked.
+
+    Raises ValueError with one sentence.
+    """
+    name = "standard input" if stdin is not None else file
+    try:
+        body = stdin if stdin is not None else Path(file).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{file}: cannot be read ({error.strerror})") from None
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise ValueError(f"{name}: is not JSON ({error})") from None
+    return body
+
+
+def _pretty(body: bytes, content_type: str) -> str:
+    if content_type.startswith("application/json"):
+        try:
+            return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        except ValueError:
+            pass  # the API says JSON and sends something else: print what it sends
+    return body.decode(errors="replace")

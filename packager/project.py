@@ -1,0 +1,80 @@
+"""Which files of a Cortex project belong to it: what Cortex uploaded, less what cxpack and CDK write there.
+
+Cortex 0.22 left out the configuration file, names that begin with a dot (but not `.env`), `cortex-debug-*`, compiled
+Python, and what `.cortexignore` of the root matches in gitignore's syntax. Virtual environments and the output of
+cxpack and CDK are left out as well: none of them can be meant.
+"""
+
+import fnmatch
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LEFT_OUT_FILES = ("*.pyc", "*.pyo", "*.pyd", "cortex-debug-*", "cdk.json", "cdk.context.json")
+LEFT_OUT_FOLDERS = ("__pycache__", "cortex-debug-*", "cxpack.out", "cdk.out", "node_modules")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFile:
+    """A file of the project: its path relative to the root, with slashes, and where its bytes are."""
+
+    path: str
+    source: Path
+
+
+class OutsideProject(Exception):
+    """A symbolic link leads out of the project, or around in a circle."""
+
+    def __init__(self, path: str, target: Path) -> None:
+        super().__init__(f"{path} is a symbolic link to {target}, outside the project; copy what it points to into the project")
+        self.path = path
+
+
+def project_files(root: Path, configuration: Path, without: tuple[Path, ...] = ()) -> list[ProjectFile]:
+    """The project's files, sorted by path; folders in `without` (model folders that are packed apart) are left out.
+
+    Raises OutsideProject for a link that leaves the project.
+    """
+    ignored = _ignore_rules(root)
+    left_out = {os.path.realpath(configuration), *(os.path.realpath(folder) for folder in without)}
+    return sorted(_walk(os.path.realpath(root), "", ignored, left_out, ()), key=lambda file: file.path)
+
+
+def _walk(
+    root: str, folder: str, ignored: Callable[[str], bool], left_out: set[str], above: tuple[str, ...]
+) -> Iterator[ProjectFile]:
+    here = os.path.realpath(os.path.join(root, folder))  # noqa: PTH118 - strings: a big project has 100,000 of them
+    if here in above:
+        raise OutsideProject(folder, Path(here))
+    with os.scandir(here) as entries:
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            real = os.path.realpath(entry.path)
+            if not _belongs(entry, path) or real in left_out or ignored(path + "/" if entry.is_dir() else path):
+                continue
+            if entry.is_symlink() and os.path.commonpath((root, real)) != root:
+                raise OutsideProject(path, Path(real))
+            if entry.is_dir():
+                yield from _walk(root, path, ignored, left_out, (*above, here))
+            elif entry.is_file():
+                yield ProjectFile(path, Path(real))
+
+
+def _belongs(entry: os.DirEntry[str], path: str) -> bool:
+    if entry.name.startswith("."):
+        return path == ".env"
+    patterns = LEFT_OUT_FOLDERS if entry.is_dir() else LEFT_OUT_FILES
+    if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in patterns):
+        return False
+    return not (entry.is_dir() and os.path.exists(os.path.join(entry.path, "pyvenv.cfg")))  # noqa: PTH110, PTH118 - as above
+
+
+def _ignore_rules(root: Path) -> Callable[[str], bool]:
+    file = root / ".cortexignore"
+    if not file.is_file():
+        return lambda _path: False
+    from pathspec import GitIgnoreSpec  # here: most projects have no .cortexignore
+
+    rules = GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8", errors="replace").splitlines())
+    return lambda path: path != ".env" and rules.match_file(path)

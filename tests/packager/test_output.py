@@ -1,0 +1,131 @@
+"""The output folder: all or nothing, the same bytes for the same input, nothing of others lost."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from packager.check import check
+from packager.output import NotOurs
+from packager.synth import Synthesis, synth
+from tests.builders import a_project, an_api
+
+
+def synthesize(file: Path, out: Path | None = None) -> Synthesis:
+    checked = check(file)
+    assert checked.ok, [str(problem) for problem in checked.problems]
+    return synth(checked, out or file.parent / "cxpack.out")
+
+
+def tree(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        path.relative_to(folder).as_posix(): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mode)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_second_synth_changes_nothing_and_its_time_is_printed(tmp_path: Path) -> None:
+    """An unchanged project is told to be unchanged, and no file is written again."""
+    file = a_project(tmp_path)
+    assert synthesize(file).changed == {"echo": True}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cxpack.out").rglob("*")}
+    inode = (tmp_path / "cxpack.out/manifest.json").stat().st_ino
+    started = time.perf_counter()
+    assert synthesize(file).changed == {"echo": False}
+    print(f"unchanged synth: {time.perf_counter() - started:.3f} s")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cxpack.out").rglob("*")} == before
+    assert (tmp_path / "cxpack.out/manifest.json").stat().st_ino == inode
+
+
+def test_the_same_project_gives_the_same_bytes_anywhere(tmp_path: Path) -> None:
+    """Folder, umask, time zone, locale, hash seed and file times do not show in the output."""
+    file = a_project(tmp_path / "one" / "shop", requirements_dot_txt="numpy\n", lib__deep__module_dot_py="X = 1\n")
+    subprocess.run([sys.executable, "-m", "packager", "synth", file], check=True, capture_output=True)
+    shutil.copytree(file.parent, tmp_path / "two" / "shop", ignore=shutil.ignore_patterns("cxpack.out", "cdk.json"))
+    for path in (tmp_path / "two").rglob("*"):
+        os.utime(path, (1, 1))
+    subprocess.run(
+        ["/bin/sh", "-c", f"umask 077; exec '{sys.executable}' -m packager synth '{tmp_path}/two/shop/cortex.yaml'"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7"},
+    )
+    assert tree(file.parent / "cxpack.out") == tree(tmp_path / "two/shop/cxpack.out")
+    folders = [path for path in (tmp_path / "two/shop/cxpack.out/echo").rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o755}
+
+
+def test_only_the_changed_api_is_written_again(tmp_path: Path) -> None:
+    """A change of one API's configuration leaves its neighbour's context as it was."""
+    file = a_project(tmp_path, an_api("one") + an_api("two"))
+    synthesize(file)
+    inode = (tmp_path / "cxpack.out/one/api.json").stat().st_ino
+    file.write_text(an_api("one") + an_api("two", predictor="config: {threshold: 2}"))
+    assert synthesize(file).changed == {"one": False, "two": True}
+    assert (tmp_path / "cxpack.out/one/api.json").stat().st_ino == inode
+
+
+def test_equal_files_of_several_apis_are_stored_once(tmp_path: Path) -> None:
+    """Twenty APIs of one flavour share the runtime's and the project's bytes."""
+    synthesize(a_project(tmp_path, an_api("one") + an_api("two")))
+    for shared in ("runtime_handler/contract.py", "project/predictor.py"):
+        one, two = (tmp_path / "cxpack.out" / api / shared for api in ("one", "two"))
+        assert one.stat().st_ino == two.stat().st_ino
+
+
+def test_compute_sizes_do_not_change_the_image(tmp_path: Path) -> None:
+    """More memory is a new stack template, not a new image."""
+    file = a_project(tmp_path)
+    synthesize(file)
+    file.write_text(an_api(compute="{mem: 2G}"))
+    assert synthesize(file).changed == {"echo": False}
+    assert '"memory_mb": 1908' in (tmp_path / "cxpack.out/manifest.json").read_text()
+
+
+def test_an_api_that_left_the_file_leaves_the_output(tmp_path: Path) -> None:
+    """What the manifest no longer names is removed; what cxpack did not write stays."""
+    file = a_project(tmp_path, an_api("one") + an_api("two"))
+    synthesize(file)
+    (tmp_path / "cxpack.out/notes.txt").write_text("mine")
+    file.write_text(an_api("one"))
+    synthesize(file)
+    assert sorted(path.name for path in (tmp_path / "cxpack.out").iterdir()) == ["manifest.json", "notes.txt", "one"]
+
+
+def test_a_folder_of_the_users_is_never_overwritten(tmp_path: Path) -> None:
+    """An -o that names a folder with other things in the way is refused, untouched."""
+    file = a_project(tmp_path / "project")
+    (tmp_path / "precious/echo").mkdir(parents=True)
+    (tmp_path / "precious/echo/data").write_text("mine")
+    with pytest.raises(NotOurs, match="is in the way"):
+        synthesize(file, tmp_path / "precious")
+    assert tree(tmp_path / "precious").keys() == {"echo/data"}
+
+
+def test_a_failing_write_leaves_the_old_output(tmp_path: Path) -> None:
+    """When a file vanishes while it is staged, the previous output is still whole."""
+    file = a_project(tmp_path, data_dot_bin=b"1")
+    synthesize(file)
+    before = tree(tmp_path / "cxpack.out")
+    (tmp_path / "predictor.py").write_text((tmp_path / "predictor.py").read_text() + "\n")
+    checked = check(file)
+    (tmp_path / "data.bin").unlink()
+    with pytest.raises(FileNotFoundError):
+        synth(checked, tmp_path / "cxpack.out")
+    assert tree(tmp_path / "cxpack.out") == before
+
+
+def test_running_a_context_does_not_make_it_changed(tmp_path: Path) -> None:
+    """Compiled modules that a run leaves behind are no part of the context."""
+    file = a_project(tmp_path)
+    synthesize(file)
+    cache = tmp_path / "cxpack.out/echo/project/__pycache__"
+    cache.mkdir()
+    (cache / "predictor.cpython-312.pyc").write_bytes(b"x")
+    assert synthesize(file).changed == {"echo": False}
