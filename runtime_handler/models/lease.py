@@ -1,15 +1,20 @@
-"""Which models the running requests hold: what `get` gave a request counts against the cache until its predict returns."""
+"""Which models the running requests hold: what `get` gave a request counts against the cache until its predict returns.
 
+The warm path takes no lock. A request notes a model first and looks for it in the cache's table after; an eviction takes
+it out of the table first and looks at the requests' notes after; so one of the two always sees the other.
+"""
+
+from collections.abc import Callable, Collection
 from contextvars import ContextVar, Token
 from types import TracebackType
 
 from runtime_handler.models.model import Model
 
 
-class Request:
+class Lease:
     """One running request, entered around its predict::
 
-        with Request():
+        with Lease():
             return predictor.predict(payload)
 
     Models that `get` hands out meanwhile, in the same thread or task, are held until the end. A thread that the user's
@@ -21,14 +26,38 @@ class Request:
     def __init__(self) -> None:
         self.models: list[Model] = []
 
-    def __enter__(self) -> "Request":
-        self._token: Token[Request | None] = current.set(self)
+    def __enter__(self) -> "Lease":
+        _running.add(self)
+        self._token: Token[Lease | None] = _current.set(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        current.reset(self._token)
-        self.models.clear()
+        _current.reset(self._token)
+        _running.discard(self)
+        if self.models:
+            self.models.clear()
+            for released in tuple(_waiting):
+                released()
 
 
-current: ContextVar[Request | None] = ContextVar("request", default=None)
-"""The request that this thread or task serves."""
+_current: ContextVar[Lease | None] = ContextVar("lease", default=None)
+_running: set[Lease] = set()
+_waiting: set[Callable[[], None]] = set()
+
+current = _current.get
+"""The request that this thread or task serves, or None."""
+
+
+def held(besides: Collection[Lease] = ()) -> set[int]:
+    """The `id()` of every model that a running request holds, but for those that only requests in `besides` do."""
+    return {id(model) for request in tuple(_running) if request not in besides for model in tuple(request.models)}
+
+
+def watch(released: Callable[[], None]) -> None:
+    """Have `released` called whenever a request lets go of models, until `unwatch`."""
+    _waiting.add(released)
+
+
+def unwatch(released: Callable[[], None]) -> None:
+    """End a `watch`."""
+    _waiting.discard(released)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
-from runtime_handler.models.source import SourceChanged, SourceError, StoredObject
+from runtime_handler.models.source import SourceChanged, SourceError, SourceTooLarge, StoredObject
 
 _BLOCK = 1 << 20
 
@@ -27,18 +27,43 @@ class LocalSource:
         self._lock = threading.Lock()
         self.in_place = root if packed else None
 
-    def list(self) -> Sequence[StoredObject]:
+    def __str__(self) -> str:
+        return str(self._root)
+
+    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
         """Every regular file below the root. Raises SourceError when the disk fails."""
         try:
-            if self._root.is_file():
-                return []
             root = self._root.resolve()
             found = list(self._walk(root, root, "")) if root.is_dir() else []
         except OSError as error:
             raise SourceError(f"{self._root} cannot be listed: {error}") from error
+        if at_most is not None and len(found) > at_most:
+            raise SourceTooLarge(f"{self._root} holds more than {at_most} files")
         with self._lock:
             self._digests = {item.path: self._digests[item.path] for item in found if item.path in self._digests}
         return found
+
+    def find(self, name: str) -> Sequence[StoredObject]:
+        """The file of that name."""
+        file = self._root / name
+        try:
+            stat = file.stat()
+            return [StoredObject(name, stat.st_size, self._etag(name, str(file), stat), stat.st_mtime)] if file.is_file() else []
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise SourceError(f"{file} cannot be read: {error}") from error
+
+    def read(self, path: str) -> bytes:
+        """The bytes of one small file."""
+        try:
+            return (self._root / path).read_bytes()
+        except OSError as error:
+            raise SourceError(f"{self._root / path} cannot be read: {error}") from error
+
+    def gone(self, path: str) -> bool:
+        """Whether there is no such file."""
+        return not os.path.lexists(self._root / path)
 
     def fetch(self, objects: Iterable[StoredObject], folder: str, target: Path) -> None:
         """Copy the objects; each is compared with its listing after the copy."""

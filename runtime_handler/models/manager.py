@@ -1,25 +1,40 @@
-"""The models of one API: which exist, which are on disk, which are loaded; the only owner of all three."""
+"""The models of one API: which exist, which are on disk, which are loaded; the only owner of all three.
 
-import logging
-import shutil
-import threading
+Requests read tables, so that a warm `get` is two dictionary look-ups and takes no lock. What changes the tables happens
+beside them: `tick` scans, and loads run on threads of their own. A scan or a load that fails changes nothing: what
+served before goes on serving.
+"""
+
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from runtime_handler.contract import SINGLE_MODEL, ModelsSpec
-from runtime_handler.errors import MissingModelName, ModelFailed, ModelNotFound, VersionNotFound
+from runtime_handler.errors import MissingModelName, ModelFailed, ModelLoading, ModelNotFound, ServeError, VersionNotFound
 from runtime_handler.metrics.recorder import NullRecorder, Recorder
 from runtime_handler.models import lease
-from runtime_handler.models.layout import Layout, read_model, read_models
-from runtime_handler.models.local import LocalSource
-from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus, TierStatus
-from runtime_handler.models.source import Source, fingerprint
+from runtime_handler.models.catalog import KnownModel, Version
+from runtime_handler.models.disk import DiskTier
+from runtime_handler.models.failures import as_error
+from runtime_handler.models.layout import Layout
+from runtime_handler.models.loads import Loads, Order, Pool
+from runtime_handler.models.memory import MemoryTier
+from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
+from runtime_handler.models.places import Places
+from runtime_handler.models.reclaim import Reclaimer
+from runtime_handler.models.scan import Scanner
+from runtime_handler.models.shelf import Shelf
+from runtime_handler.models.updates import Updates
 from runtime_handler.models.version import requested_version
-from runtime_handler.predictors.base import Load
+from runtime_handler.models.workers import Workers
+from runtime_handler.predictors.base import Load as Loader
 
-log = logging.getLogger("cxpack.models")
+LOAD_WAIT_S = 25.0
+"""How long a request waits for a model that is being loaded for it: less than API Gateway waits for us."""
+
+CAPACITY_WAIT_S = 10.0
+"""How long a load waits for models in use to be let go of."""
 
 
 def open_manager(
@@ -28,168 +43,173 @@ def open_manager(
     api_name: str,
     root: Path,
     layout: Layout,
-    load: Load,
+    load: Loader,
     store: Path,
-    settle_s: float = 5.0,  # noqa: ARG001  # not yet used
+    settle_s: float = 5.0,
     recorder: Recorder | None = None,
     clock: Callable[[], float] = time.time,
-    threads: int = 1,  # noqa: ARG001  # not yet used
+    threads: int = 1,
+    pause: Callable[[float], None] = time.sleep,
+    pool: Pool | None = None,
 ) -> "Manager":
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
 
-    `store` is the folder of all APIs' models on disk, `threads` the API's `threads_per_process`: no more models than
-    that are loaded at once.
+    `store` is the folder of all APIs' models on disk; `threads` the API's `threads_per_process`: no more than that, nor
+    than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start.
     """
-    return Manager(spec, root, layout, load, store / api_name, recorder or NullRecorder(), clock)
+    recorder = recorder or NullRecorder()
+    reclaimer = Reclaimer()
+    at_once = min(4, threads, spec.cache_size or threads)
+    memory = MemoryTier(
+        spec.cache_size,
+        spec.cache_bytes,
+        clock=clock,
+        evicted=lambda _: recorder.record("ModelEviction", 1),
+        freed=reclaimer.freed,
+    )
+    disk = DiskTier(store / api_name, spec.disk_cache_size, spec.disk_cache_bytes, memory.alive)
+
+    def open_loads(finished: Callable[[ModelId], None]) -> Loads:
+        return Loads(
+            memory=memory,
+            disk=disk,
+            loader=load,
+            pool=pool or Workers(4),
+            at_once=at_once,
+            recorder=recorder,
+            reclaimer=reclaimer,
+            clock=clock,
+            finished=finished,
+        )
+
+    shelf = Shelf(memory, disk, open_loads, on_demand=spec.cache_size is not None)
+    updates = Updates(
+        shelf, Scanner(spec, Places(root)), layout=layout, settle_s=settle_s, recorder=recorder, clock=clock, pause=pause
+    )
+    return Manager(shelf, updates, spec, recorder)
 
 
 class Manager:
-    """See `model.Models` for what requests see."""
+    """The models of one API; see `model.Models` for what requests see of it."""
 
-    def __init__(
-        self,
-        spec: ModelsSpec,
-        root: Path,
-        layout: Layout,
-        load: Load,
-        store: Path,
-        recorder: Recorder,
-        clock: Callable[[], float],
-    ) -> None:
-        self._spec, self._root, self._layout, self._load = spec, root, layout, load
-        self._store, self._recorder, self._clock = store, recorder, clock
-        self._models: dict[str, dict[int, Model]] = {}
-        self._status: dict[ModelId, ModelStatus] = {}
-        self._failed: dict[ModelId, str] = {}
-        self._modified: dict[ModelId, float] = {}
-        self._lock = threading.Lock()
+    def __init__(self, shelf: Shelf, updates: Updates, spec: ModelsSpec, recorder: Recorder) -> None:
+        self._shelf, self._updates, self._spec, self._recorder = shelf, updates, spec, recorder
+        self._single = spec.single
+        self._configured = {path.name: path.path for path in spec.paths}
+        self._take, self._latest = shelf.memory.take, shelf.latest
+        self._on_demand = shelf.on_demand
 
     def start(self) -> None:
-        """Scan once and load what is there. Blocks until that has ended."""
-        self._refresh()
+        """Scan, and load what is to be loaded at the start. Blocks until that has ended.
+
+        Raises StartError when the models' place cannot be reached, and the disk holds nothing from an earlier run.
+        """
+        self._updates.start()
 
     def tick(self) -> None:
-        """One refresh step: a scan and what follows from it. Never raises."""
-        try:
-            self._refresh()
-        except Exception:  # the loop that calls this must outlive whatever a store or a model does
-            log.exception("refreshing the models failed; the loaded ones keep serving")
+        """One refresh step: a scan and the loads that follow from it. Never raises."""
+        self._updates.tick()
 
     def close(self) -> None:
-        """Let go of every model."""
+        """Take no more work. Models that requests hold stay usable."""
+        self._shelf.loads.close()
+        self._shelf.disk.close()
 
     def get(self, name: str | None = None, version: str | int | None = "latest") -> Model:
         """See `Models.get`."""
         number = requested_version(version)
-        if self._spec.single:
+        if self._single:
             name = SINGLE_MODEL
-        if name is None:
-            raise MissingModelName("several models are served; name one of them", models=sorted(self._models)[:20])
-        versions = self._models.get(name)
-        if versions is None:
-            raise ModelNotFound(f"there is no model {name!r}", model=name, models=sorted(self._models)[:20])
-        if number is None and versions:
-            number = max(versions)
-        if number not in versions:
-            failed = [message for key, message in self._failed.items() if key.name == name and number in (None, key.version)]
-            if failed:
-                raise ModelFailed(failed[-1], model=name)
-            raise VersionNotFound(
-                f"model {name!r} has no version {number}", model=name, versions=[str(v) for v in sorted(versions)]
-            )
-        model = versions[number]
-        if (request := lease.current.get()) is not None:
-            request.models.append(model)
-        return model
+        elif name is None:
+            known = sorted(self._shelf.catalog)[:20]
+            raise MissingModelName(f"several models are served; name one of them: {', '.join(known)}", models=known)
+        elif not isinstance(name, str):
+            raise ModelNotFound(f"there is no model {name!r}: a model's name is a string")
+        key = self._latest.get(name) if number is None else ModelId(name, number)
+        model = self._take(key) if key is not None else None
+        if self._on_demand:
+            self._recorder.record("ModelCacheMiss" if model is None else "ModelCacheHit", 1)
+        return model if model is not None else self._cold(name, number)
 
     def status(self) -> Sequence[ModelStatus]:
         """See `Models.status`."""
-        return [self._status[key] for key in sorted(self._status)]
+        return self._shelf.statuses()
 
     def cache(self) -> CacheStatus:
         """See `Models.cache`."""
-        used = sum(map(len, self._models.values()))
-        return CacheStatus(
-            memory=TierStatus(used=used, limit=self._spec.cache_size),
-            disk=TierStatus(used=used, limit=self._spec.disk_cache_size),
-        )
+        return CacheStatus(memory=self._shelf.memory.status(), disk=self._shelf.disk.status())
 
     def metadata(self) -> Mapping[str, Any]:
         """See `Models.metadata`."""
-        return {
-            name: {
-                "versions": [str(version) for version in sorted(versions)],
-                "timestamps": [int(self._modified[ModelId(name, version)]) for version in sorted(versions)],
-            }
-            for name, versions in sorted(self._models.items())
-        }
+        return self._shelf.metadata()
 
-    def _source(self, path: str) -> Source:
-        if path.startswith("s3://"):
-            from runtime_handler.models.s3 import S3Source
+    def _cold(self, name: str, number: int | None) -> Model:
+        """A model that is not in memory, or that there is not."""
+        request = lease.current()
+        deadline = time.monotonic() + LOAD_WAIT_S
+        while True:
+            known = self._shelf.catalog.get(name)
+            if known is None:
+                raise self._unknown(name)
+            key = self._shelf.choose(name) if number is None else ModelId(name, number)
+            version = known.versions.get(key.version) if key is not None else None
+            if key is None or version is None:
+                raise self._absent(known, number)
+            if (model := self._take(key)) is not None:
+                return model
+            files = self._shelf.files(version)
+            if files is None or not self._on_demand:
+                raise self._unavailable(version)
+            order = Order(key=key, files=files, listed=known.listed, wait_s=CAPACITY_WAIT_S)
+            load = self._shelf.loads.start(order, request)
+            self._shelf.disk.touch((key, files.fingerprint))
+            if not load.done.wait(max(0.0, deadline - time.monotonic())):
+                self._shelf.loads.give_up(load, request)
+                raise self._loading(version)
+            if load.model is not None and (request is None or any(model is load.model for model in request.models)):
+                return load.model
+            if load.error is not None and (number is not None or not isinstance(load.error, ModelFailed)):
+                raise load.error
+            # A latest version that failed gives way to the next one; a model that was evicted at once is loaded again.
 
-            bucket, _, prefix = path.removeprefix("s3://").partition("/")
-            return S3Source(bucket, prefix)
-        return LocalSource(self._root / path)
+    def _unknown(self, name: str) -> ServeError:
+        if name in self._configured:
+            return ModelLoading(f"model {name!r} could not be listed yet at {self._configured[name]}", model=name)
+        models = sorted(self._shelf.catalog)[:20]
+        return ModelNotFound(f"there is no model {name!r}; there are: {', '.join(models) or 'none'}", model=name, models=models)
 
-    def _refresh(self) -> None:
-        with self._lock:
-            for name, folder, found, source, objects in self._scan():
-                self._models.setdefault(name, {})
-                for version, files in found.versions.items():
-                    key = ModelId(name, version)
-                    chosen = [
-                        o._replace(path=o.path[len(folder) + len(files.folder) :])
-                        for o in objects
-                        if o.path.startswith(folder + files.folder)
-                    ]
-                    digest = fingerprint(chosen)
-                    known = self._models[name].get(version)
-                    if files.problem is not None or (known is not None and known.fingerprint == digest):
-                        continue
-                    target = self._store / name / str(version) / digest
-                    state, error = "ready", None
-                    try:
-                        if not target.exists():
-                            staging = self._store / "staging"
-                            shutil.rmtree(staging, ignore_errors=True)
-                            staging.mkdir(parents=True)
-                            source.fetch(chosen, folder + files.folder, staging)
-                            target.parent.mkdir(parents=True, exist_ok=True)
-                            staging.rename(target)
-                        value = self._load(target, name)
-                        self._models[name] = {**self._models[name], version: Model(id=key, value=value, fingerprint=digest)}
-                        self._modified[key] = max(o.modified for o in chosen)
-                    except Exception as problem:  # the user's loader may raise anything; the other models must serve
-                        log.exception("model %s version %s cannot be loaded", name, version)
-                        state, error = (
-                            "failed",
-                            f"model {name!r} version {version} cannot be loaded: {type(problem).__name__}: {problem}",
-                        )
-                        self._failed[key] = error
-                    self._status[key] = ModelStatus(
-                        name=name,
-                        version=version,
-                        state="ready" if state == "ready" else "failed",
-                        memory=state == "ready",
-                        disk=True,
-                        bytes=sum(o.size for o in chosen),
-                        error=error,
-                    )
-
-    def _scan(self) -> Any:
-        if self._spec.dir is not None:
-            source = self._source(self._spec.dir)
-            objects = source.list()
-            models, _ = read_models([item.path for item in objects], self._layout)
-            for name, found in models.items():
-                yield name, f"{name}/", found, source, objects
-        for path in self._spec.paths:
-            base, only = (
-                (path.path, None)
-                if not path.path.endswith(".onnx")
-                else (path.path.rpartition("/")[0], path.path.rpartition("/")[2])
+    def _absent(self, known: KnownModel, number: int | None) -> ServeError:
+        """Why a model has no version to serve, or not that one."""
+        versions = sorted(known.versions)
+        if number is not None:
+            return VersionNotFound(
+                f"model {known.name!r} has no version {number}",
+                model=known.name,
+                version=str(number),
+                versions=[str(version) for version in versions[-20:]],
             )
-            source = self._source(base)
-            objects = [item for item in source.list() if only in (None, item.path)]
-            yield path.name, "", read_model([item.path for item in objects], self._layout), source, objects
+        if not versions:
+            return ModelNotFound(f"model {known.name!r} has no files", model=known.name)
+        return self._unavailable(known.versions[versions[-1]])
+
+    def _unavailable(self, version: Version) -> ServeError:
+        """Why a known version cannot be served now."""
+        failure = self._shelf.loads.failures.get(version.id)
+        if failure is not None:
+            return as_error(version.id, failure, self._updates.now())
+        if version.settled is None and version.steady:
+            return ModelFailed(
+                f"model {version.id.name!r} version {version.id.version} cannot be loaded: {version.problem}",
+                retry_after=10,
+                model=version.id.name,
+                version=str(version.id.version),
+            )
+        return self._loading(version)
+
+    @staticmethod
+    def _loading(version: Version) -> ServeError:
+        return ModelLoading(
+            f"model {version.id.name!r} version {version.id.version} is being loaded",
+            model=version.id.name,
+            version=str(version.id.version),
+        )

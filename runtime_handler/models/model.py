@@ -14,11 +14,12 @@ class ModelId(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
-    """A loaded version: `value` is what the predictor type's loader returned, `fingerprint` the digest of its files.
+    """A loaded version, equal to itself alone.
 
-    Holding it keeps the model alive, whatever the cache evicts meanwhile; nobody has to give it back.
+    `value` is what the predictor type's loader returned, `fingerprint` the digest of its files. Holding it keeps the
+    model alive, whatever the cache evicts meanwhile; nobody has to give it back.
     """
 
     id: ModelId

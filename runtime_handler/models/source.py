@@ -23,24 +23,40 @@ class SourceError(Exception):
         self.permanent = permanent
 
 
+class SourceTooLarge(SourceError):
+    """The folder holds more objects than the caller wanted to hear of."""
+
+
 class SourceChanged(Exception):
     """An object is no longer the one that was listed; the next listing tells what it is now."""
 
 
 class Source(Protocol):
-    """A folder of a bucket or of a disk. Both methods may be called from any thread."""
+    """A folder of a bucket or of a disk, named by `str()` as a user would. Its methods may be called from any thread."""
 
     in_place: Path | None
     """The folder itself when its files never change, so that models are loaded from it without a copy."""
 
-    def list(self) -> Sequence[StoredObject]:
-        """Every object below the folder, paths relative to it. Raises SourceError; a missing folder is an empty one."""
+    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
+        """Every object below the folder, sorted, paths relative to it; a missing folder is an empty one.
+
+        Raises SourceError, and SourceTooLarge when there are more than `at_most`.
+        """
+
+    def find(self, name: str) -> Sequence[StoredObject]:
+        """The one object of that path, or none. Raises SourceError."""
 
     def fetch(self, objects: Iterable[StoredObject], folder: str, target: Path) -> None:
         """Write the objects, whose paths are relative to `folder`, below `target`, byte for byte as listed.
 
         Raises SourceChanged when one is not what was listed, SourceError when the source fails, OSError when the disk does.
         """
+
+    def read(self, path: str) -> bytes:
+        """The bytes of one small object. Raises SourceError."""
+
+    def gone(self, path: str) -> bool:
+        """Whether the object surely does not exist any more, asked for by its name. Raises SourceError."""
 
     def now(self) -> float:
         """The source's own clock, Unix seconds: what `modified` is to be compared with."""

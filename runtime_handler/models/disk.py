@@ -1,0 +1,277 @@
+"""The disk tier: one folder per model version that holds exactly its objects, whole or not at all.
+
+A version is written to a staging folder, synced, and renamed to `<name>/<version>/<fingerprint>`; a record beside it,
+written last, says that it is whole. After a crash, what has no record or does not match it is removed at the next start.
+Several processes may share the folder: a lock file per fetch keeps them from downloading the same version twice.
+
+The models' folders and our bookkeeping, in `.cxpack`, are all that is ever touched below the tier's folder.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from runtime_handler.errors import NoCapacity
+from runtime_handler.models.catalog import Files
+from runtime_handler.models.model import ModelId, TierStatus
+from runtime_handler.models.source import StoredObject
+
+Key = tuple[ModelId, str]
+
+_tick = count()
+
+
+@dataclass(slots=True)
+class Entry:
+    """One version on disk. `users` counts loads that read it now."""
+
+    folder: Path
+    files: Files
+    users: int = 0
+    touched: int = field(default_factory=lambda: next(_tick))
+
+
+class DiskTier:
+    """The versions on disk. `in_memory` names those that may not be evicted because they are loaded."""
+
+    def __init__(self, root: Path, limit: int | None, budget: int | None, in_memory: Callable[[], set[Key]] = set) -> None:
+        self._root, self._limit, self._budget, self._in_memory = root, limit, budget, in_memory
+        self._records = root / ".cxpack" / "records"
+        self._staging = root / ".cxpack" / "staging"
+        self._locks = root / ".cxpack" / "locks"
+        self._entries: dict[Key, Entry] = {}
+        self._fetching: dict[Key, int] = {}
+        self._lock = threading.RLock()
+        self._alone: int | None = None
+
+    def open(self) -> None:
+        """Take stock: keep what is whole, remove what a crash left, evict down to the limits. Raises OSError."""
+        for folder in (self._records, self._staging, self._locks):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._alone = os.open(self._locks / "users", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alone = True
+        except OSError:
+            alone = False
+        self._take_stock(alone)
+        fcntl.flock(self._alone, fcntl.LOCK_SH)
+        with self._lock:
+            while not self._fits(0, 0) and self._evict_one():
+                pass
+
+    def close(self) -> None:
+        """Leave the folder to others."""
+        if self._alone is not None:
+            os.close(self._alone)
+            self._alone = None
+
+    def entries(self) -> dict[Key, Files]:
+        """What is on disk."""
+        with self._lock:
+            return {key: entry.files for key, entry in self._entries.items()}
+
+    def touch(self, key: Key) -> None:
+        """Note a use."""
+        with self._lock:
+            if (entry := self._entries.get(key)) is not None:
+                entry.touched = next(_tick)
+
+    @contextmanager
+    def version(self, key: ModelId, files: Files, fetch: Callable[[Path], None]) -> Iterator[Path]:
+        """The folder of a version, fetched when it is not there; it is not evicted inside the `with`.
+
+        Raises NoCapacity, OSError, and what `fetch` raises, which is called with an empty folder to fill.
+        """
+        name = (key, files.fingerprint)
+        entry = self._hold(name)
+        if entry is None:
+            entry = self._fetch(name, files, fetch)
+        try:
+            yield entry.folder
+        finally:
+            with self._lock:
+                entry.users -= 1
+
+    def drop(self, key: ModelId, *, besides: str | None = None) -> None:
+        """Remove a version's files, but for the fingerprint `besides`. Open files stay readable."""
+        with self._lock:
+            names = [name for name in self._entries if name[0] == key and name[1] != besides]
+            for name in names:
+                if self._entries[name].users == 0:
+                    self._remove(name)
+
+    def status(self) -> TierStatus:
+        """How full the tier is, downloads in flight counted."""
+        with self._lock:
+            return TierStatus(used=len(self._entries) + len(self._fetching), limit=self._limit)
+
+    def _hold(self, name: Key) -> Entry | None:
+        with self._lock:
+            entry = self._entries.get(name)
+            if entry is not None and not entry.folder.is_dir():  # somebody cleaned up
+                del self._entries[name]
+                return None
+            if entry is not None:
+                entry.users += 1
+                entry.touched = next(_tick)
+            return entry
+
+    def _fetch(self, name: Key, files: Files, fetch: Callable[[Path], None]) -> Entry:
+        self._reserve(name, files.bytes)
+        try:
+            with self._exclusive(name):
+                folder = self._folder(name)
+                if not self._whole(folder, files) or not self._record(name).is_file():
+                    self._fill(name, folder, files, fetch)
+            with self._lock:
+                del self._fetching[name]
+                entry = self._entries[name] = Entry(folder, files, users=1)
+            return entry
+        finally:
+            with self._lock:
+                self._fetching.pop(name, None)
+
+    def _fill(self, name: Key, folder: Path, files: Files, fetch: Callable[[Path], None]) -> None:
+        staging = self._staging / os.urandom(8).hex()
+        staging.mkdir()
+        try:
+            fetch(staging)
+            _sync_tree(staging)
+            self._record(name).unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staging.rename(folder)
+            _sync(folder.parent)
+            record = staging.with_suffix(".json")
+            record.write_text(json.dumps({"name": name[0].name, "version": name[0].version, **_dump(files)}))
+            _sync(record)
+            record.rename(self._record(name))
+            _sync(self._records)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _reserve(self, name: Key, size: int) -> None:
+        if self._budget is not None and size > self._budget:
+            raise NoCapacity(f"the model takes {size} bytes, more than the disk_cache_bytes of {self._budget}", retry_after=600)
+        with self._lock:
+            while not self._fits(1, size):
+                if not self._evict_one():
+                    raise NoCapacity("the disk cache is full of models in use")
+            self._fetching[name] = size
+
+    def _fits(self, more: int, size: int) -> bool:
+        count = len(self._entries) + len(self._fetching) + more
+        used = sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values()) + size
+        return (self._limit is None or count <= self._limit) and (self._budget is None or used <= self._budget)
+
+    def _evict_one(self) -> bool:
+        in_memory = self._in_memory()
+        free = [name for name, entry in self._entries.items() if entry.users == 0 and name not in in_memory]
+        if not free:
+            return False
+        self._remove(min(free, key=lambda name: self._entries[name].touched))
+        return True
+
+    def _remove(self, name: Key) -> None:
+        entry = self._entries.pop(name)
+        self._record(name).unlink(missing_ok=True)
+        trash = self._staging / os.urandom(8).hex()
+        try:
+            entry.folder.rename(trash)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(trash, ignore_errors=True)
+        for parent in (entry.folder.parent, entry.folder.parent.parent):
+            try:
+                parent.rmdir()
+            except OSError:
+                break  # other versions are in it
+
+    def _take_stock(self, alone: bool) -> None:
+        records = sorted(self._records.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        for record in records:
+            try:
+                data = json.loads(record.read_text())
+                files = _load(data)
+                name = (ModelId(data["name"], data["version"]), files.fingerprint)
+            except (OSError, ValueError, KeyError, TypeError):
+                if alone:
+                    record.unlink(missing_ok=True)
+                continue
+            if record == self._record(name) and self._whole(self._folder(name), files):
+                self._entries[name] = Entry(self._folder(name), files)
+            elif alone:
+                record.unlink(missing_ok=True)
+        if not alone:
+            return
+        for leftover in self._staging.iterdir():
+            shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink()
+        known = {entry.folder for entry in self._entries.values()}
+        for folder in self._root.glob("*/*/*"):
+            if folder.parts[len(self._root.parts)] != ".cxpack" and folder not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _whole(self, folder: Path, files: Files) -> bool:
+        """Whether the folder holds exactly the version's objects, by name and size."""
+        try:
+            found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if not path.is_dir()}
+        except OSError:
+            return False
+        return folder.is_dir() and found == {item.path: item.size for item in files.objects}
+
+    def _folder(self, name: Key) -> Path:
+        return self._root / name[0].name / str(name[0].version) / name[1]
+
+    def _record(self, name: Key) -> Path:
+        return self._records / f"{_digest(name)}.json"
+
+    @contextmanager
+    def _exclusive(self, name: Key) -> Iterator[None]:
+        """Keep other processes from fetching the same version; the kernel lets go when this one dies."""
+        lock = os.open(self._locks / _digest(name)[:3], os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _digest(name: Key) -> str:
+    return hashlib.sha256(json.dumps([*name[0], name[1]]).encode()).hexdigest()[:32]
+
+
+def _dump(files: Files) -> dict[str, object]:
+    return {"folder": files.folder, "fingerprint": files.fingerprint, "modified": files.modified, "objects": files.objects}
+
+
+def _load(data: dict[str, object]) -> Files:
+    objects = tuple(StoredObject(*item) for item in data["objects"])  # type: ignore[attr-defined]  # our own record
+    return Files(
+        folder=str(data["folder"]),
+        objects=objects,
+        fingerprint=str(data["fingerprint"]),
+        bytes=sum(item.size for item in objects),
+        modified=float(data["modified"]),  # type: ignore[arg-type]  # our own record
+    )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        _sync(path)

@@ -1,0 +1,39 @@
+"""Loads that failed: remembered by the files that failed, tried again ever more rarely, forgotten when the files change."""
+
+from dataclasses import dataclass
+
+from runtime_handler.errors import ModelFailed
+from runtime_handler.models.model import ModelId
+
+FIRST_S = 10.0
+LONGEST_S = 600.0
+STORE_LONGEST_S = 10.0
+"""A store that does not answer is asked again soon: it says nothing about the model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """`count` failures in succession of the files with this fingerprint, the last with `error`; not before `retry_at`."""
+
+    fingerprint: str
+    count: int
+    error: str
+    retry_at: float
+
+
+def next_failure(before: Failure | None, fingerprint: str, error: str, *, store: bool, now: float) -> Failure:
+    """The failure after one more; `store` says that the files could not be fetched, rather than loaded."""
+    count = before.count + 1 if before is not None and before.fingerprint == fingerprint else 1
+    first, longest = (1.0, STORE_LONGEST_S) if store else (FIRST_S, LONGEST_S)
+    delay = min(first * 2 ** min(count - 1, 16), longest)
+    return Failure(fingerprint=fingerprint, count=count, error=error, retry_at=now + delay)
+
+
+def as_error(key: ModelId, failure: Failure, now: float) -> ModelFailed:
+    """What a request for a failed version is told."""
+    return ModelFailed(
+        f"model {key.name!r} version {key.version} cannot be loaded: {failure.error}",
+        retry_after=max(1.0, failure.retry_at - now),
+        model=key.name,
+        version=str(key.version),
+    )

@@ -1,0 +1,205 @@
+"""Loads in flight: one per model version however many requests wait for it, each behind a reserved slot.
+
+A load reserves its place in memory, brings the files to disk, calls the predictor type's loader and installs the result
+into the hands of everyone who waits, before anything can evict it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
+from runtime_handler.metrics.recorder import Recorder
+from runtime_handler.models import lease
+from runtime_handler.models.catalog import Files
+from runtime_handler.models.disk import DiskTier
+from runtime_handler.models.failures import Failure, as_error, next_failure
+from runtime_handler.models.memory import MemoryTier
+from runtime_handler.models.model import Model, ModelId
+from runtime_handler.models.reclaim import Reclaimer
+from runtime_handler.models.scan import Listed
+from runtime_handler.models.source import SourceChanged, SourceError
+from runtime_handler.models.workers import Job
+from runtime_handler.predictors.base import Load as Loader
+
+log = logging.getLogger("cxpack.models")
+
+MEMORY_FACTOR = 1.3
+"""Bytes in memory of a model, over its bytes on disk: what `cache_bytes` counts."""
+
+
+class Pool(Protocol):
+    """Who runs loads: `workers.Workers` or `workers.Inline`."""
+
+    def submit(self, job: Job) -> None:
+        """Run a job, now or soon."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One version to load: which files, found in which listing (None: they must be on disk), and what must not make room."""
+
+    key: ModelId
+    files: Files
+    listed: Listed | None
+    keep: Collection[ModelId] = ()
+    wait_s: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Load:
+    """One load in flight. When `done` is set, there is a `model` or an `error`."""
+
+    order: Order
+    done: threading.Event = field(default_factory=threading.Event)
+    waiting: list[lease.Lease] = field(default_factory=list)
+    model: Model | None = None
+    error: ServeError | None = None
+
+
+class Loads:
+    """Starts loads, joins those that are in flight already, and remembers the failures."""
+
+    def __init__(
+        self,
+        *,
+        memory: MemoryTier,
+        disk: DiskTier,
+        loader: Loader,
+        pool: Pool,
+        at_once: int,
+        recorder: Recorder,
+        reclaimer: Reclaimer,
+        clock: Callable[[], float],
+        finished: Callable[[ModelId], None],
+    ) -> None:
+        """`at_once` is how many loader calls may run side by side; `finished` hears of every version that was installed."""
+        self._memory, self._disk, self._loader, self._pool = memory, disk, loader, pool
+        self._recorder, self._reclaimer, self._clock, self._finished = recorder, reclaimer, clock, finished
+        self._calls = threading.Semaphore(at_once)
+        self._lock = threading.Lock()
+        self._flying: dict[ModelId, Load] = {}
+        self.failures: dict[ModelId, Failure] = {}
+        self.good: dict[ModelId, Files] = {}
+
+    def start(self, order: Order, request: lease.Lease | None = None) -> Load:
+        """The load of that version: the one in flight, or a new one. Its model will be given to `request`, too."""
+        with self._lock:
+            load = self._flying.get(order.key)
+            new = load is None
+            if load is None:
+                load = self._flying[order.key] = Load(order)
+            if request is not None:
+                load.waiting.append(request)
+        if new:
+            self._pool.submit(lambda: self._run(load))
+        return load
+
+    def give_up(self, load: Load, request: lease.Lease | None) -> None:
+        """Have nothing given to a request that waited long enough."""
+        with self._lock:
+            if request is not None and request in load.waiting:
+                load.waiting.remove(request)
+
+    def flying(self) -> set[ModelId]:
+        """The versions that are being loaded."""
+        with self._lock:
+            return set(self._flying)
+
+    def backing_off(self, key: ModelId, fingerprint: str) -> Failure | None:
+        """The failure because of which these files are not to be loaded now."""
+        failure = self.failures.get(key)
+        if failure is None or failure.fingerprint != fingerprint or failure.retry_at <= self._clock():
+            return None
+        return failure
+
+    def close(self) -> None:
+        """Start no more."""
+        self._pool.close()
+
+    def forget(self, key: ModelId) -> None:
+        """Drop what is known of a version that is gone."""
+        self.failures.pop(key, None)
+        self.good.pop(key, None)
+
+    def _run(self, load: Load) -> None:
+        order, started = load.order, time.perf_counter()
+        error: ServeError | None = None
+        try:
+            self._load(load)
+        except NoCapacity as full:
+            error = full
+        except SourceChanged as changed:
+            error = ModelLoading(f"model {order.key.name!r} version {order.key.version} is being uploaded: {changed}")
+        except SourceError as silent:
+            error = self._fail(order, str(silent), store=True)
+        except (Exception, SystemExit) as problem:  # the user's loader may raise anything; the other models must serve
+            log.exception("model %s version %s cannot be loaded", order.key.name, order.key.version)
+            error = self._fail(order, f"{type(problem).__name__}: {problem}", store=False)
+        else:
+            self._recorder.record("ModelLoad", (time.perf_counter() - started) * 1000)
+        with self._lock:
+            load.error = error
+            del self._flying[order.key]
+        if error is None:
+            self._finished(order.key)
+        load.done.set()
+        self._reclaimer.run()
+
+    def _load(self, load: Load) -> None:
+        order = load.order
+        ticket = self._reserve(load)
+        try:
+            place = order.listed.in_place if order.listed is not None else None
+            if place is not None:
+                self._install(load, ticket, self._call(place / order.files.folder, order.key.name))
+                return
+            with self._disk.version(order.key, order.files, lambda target: _fetch(order, target)) as folder:
+                self._install(load, ticket, self._call(folder, order.key.name))
+        except BaseException:
+            self._memory.cancel(ticket)
+            raise
+        self._disk.drop(order.key, besides=order.files.fingerprint)
+
+    def _reserve(self, load: Load) -> int:
+        """A slot beside the copy that serves; in its place when the cache is too small for both."""
+        order, size = load.order, int(load.order.files.bytes * MEMORY_FACTOR)
+        if self._memory.holds_beside(size, order.keep):
+            return self._memory.reserve(size, order.wait_s, keep=order.keep, waiting=load.waiting)
+        for key in order.keep:
+            self._memory.drop(key)
+        return self._memory.reserve(size, max(order.wait_s, 1.0), waiting=load.waiting)
+
+    def _call(self, folder: Path, name: str) -> object:
+        with self._calls:
+            return self._loader(folder, name)
+
+    def _install(self, load: Load, ticket: int, value: object) -> None:
+        order = load.order
+        model = Model(id=order.key, value=value, fingerprint=order.files.fingerprint)
+        with self._lock:
+            self._memory.install(ticket, model, load.waiting)
+            load.waiting.clear()
+            load.model = model
+        self.failures.pop(order.key, None)
+        self.good[order.key] = order.files
+
+    def _fail(self, order: Order, error: str, *, store: bool) -> ServeError:
+        self._recorder.record("ModelLoadError", 1)
+        now = self._clock()
+        failure = next_failure(self.failures.get(order.key), order.files.fingerprint, error, store=store, now=now)
+        self.failures[order.key] = failure
+        return as_error(order.key, failure, now)
+
+
+def _fetch(order: Order, target: Path) -> None:
+    if order.listed is None:
+        raise SourceError("its files are not on disk, and its source has not been listed yet")
+    order.listed.source.fetch(order.files.objects, order.listed.folder + order.files.folder, target)

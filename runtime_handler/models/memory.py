@@ -1,0 +1,174 @@
+"""The memory tier: the loaded models, and who is let in. Its limits hold at every instant, not after the next sweep.
+
+A slot is reserved before a load begins. It is freed by the least recently used models that no running request holds;
+a model that was replaced or deleted while a request uses it keeps its slot until that request ends.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import count
+
+from runtime_handler.errors import NoCapacity
+from runtime_handler.models import lease
+from runtime_handler.models.model import Model, ModelId, TierStatus
+
+_tick = count()
+# The order of uses; a clock may not tell two of them apart.
+
+
+@dataclass(slots=True, eq=False)
+class Resident:
+    """One loaded version. `touched` orders uses, `last_access` is Unix seconds, `bytes` what the budget counts."""
+
+    model: Model
+    bytes: int
+    last_access: float | None = None
+    touched: int = field(default_factory=lambda: next(_tick))
+
+
+class MemoryTier:
+    """Loaded models by id. Reading `table` needs no lock; everything that changes it holds one."""
+
+    def __init__(
+        self,
+        limit: int | None,
+        budget: int | None,
+        *,
+        clock: Callable[[], float],
+        evicted: Callable[[ModelId], None] = lambda _: None,
+        freed: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`evicted` hears of every model that made room for another, `freed` of the bytes of every one let go of."""
+        self.table: dict[ModelId, Resident] = {}
+        self._limit, self._budget = limit, budget
+        self._clock, self._evicted, self._freed = clock, evicted, freed
+        self._leaving: list[Resident] = []
+        self._reserved: dict[int, int] = {}
+        self._changed = threading.Condition(threading.RLock())
+
+    def take(self, key: ModelId) -> Model | None:
+        """The model, held by the current request from now on; None when it is not loaded."""
+        resident = self.table.get(key)
+        if resident is None:
+            return None
+        if (request := lease.current()) is not None:
+            request.models.append(resident.model)
+            if self.table.get(key) is not resident:  # evicted between the two looks
+                request.models.pop()
+                return self.take(key)
+        resident.touched = next(_tick)
+        resident.last_access = self._clock()
+        return resident.model
+
+    def reserve(
+        self, size: int, wait_s: float, *, keep: Collection[ModelId] = (), waiting: Collection[lease.Lease] = ()
+    ) -> int:
+        """A slot for a model of `size` bytes, evicting others but those to `keep`. Returns a ticket for `install` or `cancel`.
+
+        Raises NoCapacity when nothing is free after `wait_s` seconds; at once when the model can never fit, or when all
+        that is in the way is held by the requests that are `waiting` for this very model.
+        """
+        if self._budget is not None and size > self._budget:
+            raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self._budget}", retry_after=600)
+        deadline = time.monotonic() + wait_s
+        with self._changed:
+            lease.watch(self._wake)
+            try:
+                while not self._make_room(size, keep):
+                    remaining = deadline - time.monotonic()
+                    if remaining <= 0 or (waiting and not self._reserved and not lease.held(besides=waiting)):
+                        raise NoCapacity("the model cache is full of models that requests are using")
+                    self._changed.wait(remaining)
+            finally:
+                lease.unwatch(self._wake)
+            ticket = next(_tick)
+            self._reserved[ticket] = size
+            return ticket
+
+    def holds_beside(self, size: int, keep: Collection[ModelId]) -> bool:
+        """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
+        kept = [self.table[key].bytes for key in keep if key in self.table]
+        return (self._limit is None or len(kept) < self._limit) and (self._budget is None or sum(kept) + size <= self._budget)
+
+    def cancel(self, ticket: int) -> None:
+        """Give a slot back unused."""
+        with self._changed:
+            self._reserved.pop(ticket, None)
+            self._changed.notify_all()
+
+    def install(self, ticket: int, model: Model, waiting: Iterable[lease.Lease] = ()) -> Resident:
+        """Put a loaded model into its slot, in place of an older one of that id, and into the hands of who waits for it."""
+        with self._changed:
+            size = self._reserved.pop(ticket)
+            before = self.table.get(model.id)
+            resident = Resident(model, size, last_access=before.last_access if before is not None else self._clock())
+            for request in waiting:
+                request.models.append(model)
+            self.table[model.id] = resident
+            if before is not None:
+                self._leave(before)
+            self._changed.notify_all()
+            return resident
+
+    def drop(self, key: ModelId) -> None:
+        """Let go of a model; while a request holds it, it keeps counting."""
+        with self._changed:
+            if (resident := self.table.pop(key, None)) is not None:
+                self._leave(resident)
+                self._changed.notify_all()
+
+    def alive(self) -> set[tuple[ModelId, str]]:
+        """Every model that is in memory, with its fingerprint: those in the table, and replaced ones still in use."""
+        with self._changed:
+            self._sweep()
+            return {(resident.model.id, resident.model.fingerprint) for resident in (*self.table.values(), *self._leaving)}
+
+    def status(self) -> TierStatus:
+        """How full the tier is, loads in flight and models in use counted."""
+        with self._changed:
+            self._sweep()
+            return TierStatus(used=len(self.table) + len(self._leaving) + len(self._reserved), limit=self._limit)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _sweep(self) -> None:
+        if self._leaving:
+            held = lease.held()
+            gone = [resident for resident in self._leaving if id(resident.model) not in held]
+            self._leaving = [resident for resident in self._leaving if id(resident.model) in held]
+            for resident in gone:
+                self._freed(resident.bytes)
+
+    def _leave(self, resident: Resident) -> None:
+        self._leaving.append(resident)
+        self._sweep()
+
+    def _fits(self, size: int) -> bool:
+        residents = (*self.table.values(), *self._leaving)
+        if self._limit is not None and len(residents) + len(self._reserved) >= self._limit:
+            return False
+        used = sum(resident.bytes for resident in residents) + sum(self._reserved.values())
+        return self._budget is None or used + size <= self._budget
+
+    def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
+        """Evict as few models as are needed, least recently used first; none when that would not be enough."""
+        self._sweep()
+        if self._limit is None and self._budget is None:
+            return True
+        while not self._fits(size):
+            held = lease.held()
+            free = [resident for key, resident in self.table.items() if key not in keep and id(resident.model) not in held]
+            if not free:
+                return False
+            victim = min(free, key=lambda resident: resident.touched)
+            del self.table[victim.model.id]
+            if id(victim.model) in lease.held():
+                self.table[victim.model.id] = victim  # a request took it at the last moment
+            else:
+                self._evicted(victim.model.id)
+                self._freed(victim.bytes)
+        return True

@@ -1,0 +1,143 @@
+"""What the manager knows and holds at this moment: the catalog, the loaded models, the disk, and what "latest" means."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from runtime_handler.models.catalog import Catalog, Files, KnownModel, Version
+from runtime_handler.models.choice import Candidate, latest, worth_loading
+from runtime_handler.models.disk import DiskTier
+from runtime_handler.models.loads import Loads, Order
+from runtime_handler.models.memory import MemoryTier
+from runtime_handler.models.model import ModelId, ModelStatus
+from runtime_handler.models.status import metadata, version_status
+
+
+class Shelf:
+    """The tables that requests read. `latest` and the memory tier's table are read without a lock.
+
+    `on_demand` says that models are loaded when they are asked for (a cache), rather than all of them at once.
+    """
+
+    def __init__(
+        self, memory: MemoryTier, disk: DiskTier, open_loads: Callable[[Callable[[ModelId], None]], Loads], *, on_demand: bool
+    ) -> None:
+        self.memory, self.disk, self.on_demand = memory, disk, on_demand
+        self.loads = open_loads(self._loaded)
+        self.catalog: Catalog = {}
+        self.latest: dict[str, ModelId] = {}
+        self._pending: set[str] = set()
+        self._lock = threading.RLock()
+
+    def adopt(self, catalog: Catalog) -> None:
+        """Make a new catalog the truth, and let go of what is not in it any more."""
+        with self._lock:
+            before, self.catalog = self.catalog, catalog
+            changed = {name for name in (*before, *catalog) if before.get(name) is not catalog.get(name)}
+            for name in changed:
+                kept = catalog[name].versions if name in catalog else {}
+                for number in before[name].versions if name in before else ():
+                    if number not in kept:
+                        self._let_go(ModelId(name, number))
+                self.choose(name)
+            self._pending |= changed
+
+    def clear_disk(self) -> None:
+        """Remove versions from the disk that the catalog does not have."""
+        for key, _ in self.disk.entries():
+            if self.version(key) is None:
+                self.disk.drop(key)
+
+    def choose(self, name: str) -> ModelId | None:
+        """Decide anew what "latest" of a model means."""
+        with self._lock:
+            model = self.catalog.get(name)
+            current = self.latest.get(name)
+            number = None
+            if model is not None:
+                number = latest(
+                    self._candidates(model), pin=model.pin, current=current and current.version, on_demand=self.on_demand
+                )
+            if number is None:
+                self.latest.pop(name, None)
+                return None
+            key = self.latest[name] = ModelId(name, number)
+            return key
+
+    def version(self, key: ModelId) -> Version | None:
+        """What the catalog knows of a version."""
+        model = self.catalog.get(key.name)
+        return model.versions.get(key.version) if model is not None else None
+
+    def due(self) -> list[Order]:
+        """What is worth loading now, most wanted versions first."""
+        with self._lock:
+            names = self._pending | {key.name for key in tuple(self.loads.failures)}
+            orders = {name: self._orders(self.catalog[name]) for name in sorted(names) if name in self.catalog}
+            self._pending = {name for name, found in orders.items() if found}
+            return [order for found in orders.values() for order in found]
+
+    def files(self, version: Version) -> Files | None:
+        """The files to load when the version is asked for: the settled ones; older ones on disk while those are failing."""
+        settled = version.settled
+        if settled is None or self.loads.backing_off(version.id, settled.fingerprint) is None:
+            return settled
+        good = self.loads.good.get(version.id)
+        on_disk = good is not None and (version.id, good.fingerprint) in self.disk.entries()
+        return good if on_disk else None
+
+    def statuses(self) -> Sequence[ModelStatus]:
+        """Every version of every model, sorted."""
+        flying, on_disk = self.loads.flying(), {key for key, _ in self.disk.entries()}
+        return [
+            version_status(
+                version,
+                resident=self.memory.table.get(version.id),
+                failure=self.loads.failures.get(version.id),
+                loading=version.id in flying,
+                on_disk=version.id in on_disk or (model.listed is not None and model.listed.in_place is not None),
+                on_demand=self.on_demand,
+            )
+            for _, model in sorted(self.catalog.items())
+            for _, version in sorted(model.versions.items())
+        ]
+
+    def metadata(self) -> Mapping[str, Any]:
+        """Cortex's `model_metadata`."""
+        return metadata(self.catalog, self.statuses())
+
+    def _candidates(self, model: KnownModel) -> Sequence[Candidate]:
+        return [self._candidate(version) for version in model.versions.values()]
+
+    def _candidate(self, version: Version) -> Candidate:
+        resident, settled = self.memory.table.get(version.id), version.settled
+        return Candidate(
+            version=version.id.version,
+            resident=resident is not None,
+            loadable=settled is not None and self.loads.backing_off(version.id, settled.fingerprint) is None,
+            stale=resident is not None and settled is not None and resident.model.fingerprint != settled.fingerprint,
+        )
+
+    def _orders(self, model: KnownModel) -> Iterable[Order]:
+        current = self.latest.get(model.name)
+        numbers = worth_loading(
+            self._candidates(model), pin=model.pin, current=current and current.version, on_demand=self.on_demand
+        )
+        orders = []
+        for number in numbers:
+            version = model.versions[number]
+            if version.settled is not None:
+                keep = {version.id} | ({current} if current is not None else set())
+                orders.append(Order(key=version.id, files=version.settled, listed=model.listed, keep=frozenset(keep)))
+        return orders
+
+    def _loaded(self, key: ModelId) -> None:
+        with self._lock:
+            if self.version(key) is None:
+                self._let_go(key)  # deleted while it was being loaded
+            self.choose(key.name)
+
+    def _let_go(self, key: ModelId) -> None:
+        self.memory.drop(key)
+        self.disk.drop(key)
+        self.loads.forget(key)

@@ -1,0 +1,53 @@
+"""What `/-/status` and Cortex's `model_metadata` say of models: pure functions over what the manager knows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from runtime_handler.models.catalog import Catalog, Version
+from runtime_handler.models.failures import Failure
+from runtime_handler.models.memory import Resident
+from runtime_handler.models.model import ModelStatus, State
+
+
+def version_status(
+    version: Version, *, resident: Resident | None, failure: Failure | None, loading: bool, on_disk: bool, on_demand: bool
+) -> ModelStatus:
+    """The status of one version. One that serves older files than the store holds is ready, and tells the error."""
+    settled = version.settled
+    state: State
+    error: str | None = None
+    if failure is not None:
+        error = failure.error
+    elif version.steady and version.problem is not None:
+        error = version.problem
+    if resident is not None:
+        state = "ready"
+    elif settled is None:
+        state = "failed" if error is not None else "settling"
+    elif failure is not None:
+        state = "failed"
+    else:
+        state = "ready" if on_demand and not loading else "loading"
+    return ModelStatus(
+        name=version.id.name,
+        version=version.id.version,
+        state=state,
+        memory=resident is not None,
+        disk=on_disk,
+        bytes=(settled or version.files).bytes,
+        last_access=resident.last_access if resident is not None else None,
+        error=error,
+        next_retry=failure.retry_at if failure is not None else None,
+    )
+
+
+def metadata(catalog: Catalog, statuses: Iterable[ModelStatus]) -> Mapping[str, Any]:
+    """Cortex's `model_metadata` of the versions that are ready: strings and whole seconds, in the order of the versions."""
+    result: dict[str, dict[str, list[Any]]] = {}
+    for status in statuses:
+        if status.state == "ready":
+            version = catalog[status.name].versions[status.version]
+            entry = result.setdefault(status.name, {"versions": [], "timestamps": []})
+            entry["versions"].append(str(status.version))
+            entry["timestamps"].append(int((version.settled or version.files).modified))
+    return result

@@ -1,0 +1,158 @@
+"""The refresh step: scan, decide, load; what it does at the start, and at every tick after."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from runtime_handler.errors import StartError
+from runtime_handler.metrics.recorder import Recorder
+from runtime_handler.models.catalog import Catalog, from_disk, present, refresh, vanished
+from runtime_handler.models.layout import Layout
+from runtime_handler.models.loads import Load
+from runtime_handler.models.scan import Scan, Scanner
+from runtime_handler.models.shelf import Shelf
+from runtime_handler.models.source import SourceError
+
+log = logging.getLogger("cxpack.models")
+
+START_PATIENCE_S = 60.0
+"""How long a start waits for a store that does not answer."""
+
+ASKED = 16
+"""Of how many models that vanished from a listing the store is asked by name, before the listing is believed."""
+
+
+class Updates:
+    """Keeps a shelf in step with what the scanner sees."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        scanner: Scanner,
+        *,
+        layout: Layout,
+        settle_s: float,
+        recorder: Recorder,
+        clock: Callable[[], float],
+        pause: Callable[[float], None],
+    ) -> None:
+        self._shelf, self._scanner, self._layout, self._settle_s = shelf, scanner, layout, settle_s
+        self._recorder, self.now, self._pause = recorder, clock, pause
+        self._ticking = threading.Lock()
+        self._heard = clock()
+
+    def start(self) -> None:
+        """The first scan and the loads that follow; waits for versions that are whole, but whose settle time runs yet."""
+        self._shelf.disk.open()
+        known = from_disk(self._shelf.disk.entries())
+        scan = self._first_scan(known)
+        catalog = self._refresh(known, scan)
+        if scan.error is None:
+            catalog = present(catalog)
+        self._adopt(catalog)
+        if scan.error is None and not scan.failed:
+            self._shelf.clear_disk()
+        patience = self.now() + 2 * self._settle_s
+        while (wait := self._settling()) is not None and self.now() < patience:
+            self._pause(max(wait, 0.05))
+            self.tick()
+
+    def tick(self, *, wait: bool = True) -> None:
+        """Scan and start the loads that follow; with `wait`, until they have ended. Never raises, never overlaps."""
+        if not self._ticking.acquire(blocking=False):
+            return
+        try:
+            scan = self._checked(self._scanner.scan())
+            self._note(scan)
+            self._adopt(self._refresh(self._shelf.catalog, scan), wait=wait)
+        except Exception:  # the loop that calls this must outlive whatever happens; the loaded models keep serving
+            log.exception("refreshing the models failed; the loaded ones keep serving")
+        finally:
+            self._ticking.release()
+
+    def _first_scan(self, known: Catalog) -> Scan:
+        deadline = self.now() + START_PATIENCE_S
+        delay = 0.25
+        while True:
+            scan = self._scanner.scan()
+            error = scan.error or next(iter(scan.failed.values()), None)
+            if error is None or (scan.models and error.permanent) or known:
+                self._note(scan)
+                return scan
+            if error.permanent or self.now() >= deadline:
+                raise StartError(f"the models cannot be listed: {error}")
+            self._pause(delay)
+            delay = min(delay * 2, 5.0)
+
+    def _refresh(self, known: Catalog, scan: Scan) -> Catalog:
+        return refresh(known, scan, layout=self._layout, settle_s=self._settle_s, now=self.now())
+
+    def _adopt(self, catalog: Catalog, *, wait: bool = True) -> None:
+        before = self._shelf.catalog
+        self._shelf.adopt(catalog)
+        _warn(before, catalog)
+        loads: Sequence[Load] = [self._shelf.loads.start(order) for order in self._shelf.due()]
+        if wait:
+            for load in loads:
+                load.done.wait()
+
+    def _checked(self, scan: Scan) -> Scan:
+        """The scan without what the store itself contradicts when it is asked for an object by its name."""
+        lost = vanished(self._shelf.catalog, scan)
+        if not lost:
+            return scan
+        step = max(1, len(lost) // ASKED)
+        asked = sorted(lost)[::step]
+        doubted = {name for name in asked if not self._gone(name, lost[name])}
+        if doubted and len(lost) > len(asked):
+            doubted = set(lost)  # a listing that lacks what is there lacks more than what we asked for
+        if not doubted:
+            return scan
+        error = SourceError("the listing lacked objects that exist")
+        models = {name: listed for name, listed in scan.models.items() if name not in doubted}
+        return replace(scan, models=models, failed={**scan.failed, **dict.fromkeys(doubted, error)})
+
+    def _gone(self, name: str, path: str) -> bool:
+        listed = self._shelf.catalog[name].listed
+        try:
+            return listed is not None and listed.source.gone(listed.folder + path)
+        except SourceError:
+            return False
+
+    def _note(self, scan: Scan) -> None:
+        error = scan.error or next(iter(scan.failed.values()), None)
+        if error is None:
+            self._heard = self.now()
+            return
+        log.warning("the models may be stale: %s", error)
+        self._recorder.record("SourceStale", max(0.0, self.now() - self._heard))
+
+    def _settling(self) -> float | None:
+        """Seconds until a model that has nothing to serve may have settled; None when there is no such model."""
+        waits = [
+            version.since + self._settle_s - self.now()
+            for name, model in self._shelf.catalog.items()
+            if name not in self._shelf.latest and all(version.settled is None for version in model.versions.values())
+            for version in model.versions.values()
+            if version.problem is None
+        ]
+        return min(waits, default=None)
+
+
+def _warn(before: Catalog, catalog: Catalog) -> None:
+    """Tell the log once of files that belong to no version, and of versions that are not whole."""
+    for name, model in catalog.items():
+        known = before.get(name)
+        if known is model:
+            continue
+        if model.stray and (known is None or known.stray != model.stray):
+            log.warning("model %s: %d files belong to no version, such as %s", name, len(model.stray), model.stray[0])
+        for number, version in model.versions.items():
+            old = known.versions.get(number) if known is not None else None
+            if (
+                version.steady
+                and version.problem is not None
+                and (old is None or not old.steady or old.problem != version.problem)
+            ):
+                log.warning("model %s version %s is not served: %s", name, number, version.problem)
