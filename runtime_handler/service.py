@@ -66,7 +66,7 @@ class Service:
             raise NotReady(f"{self.spec.name} is starting")
         arguments = arguments_of(request, predictor.predict_arguments)
         try:
-            with lease.Request():
+            with lease.Lease():
                 prediction = predictor.predict(**arguments)
             answer = answer_of(prediction)
         except BadModelInput as error:

@@ -120,6 +120,10 @@ class Loads:
             return None
         return failure
 
+    def tidy(self) -> None:
+        """Give memory back, if enough was let go of."""
+        self._reclaimer.run()
+
     def close(self) -> None:
         """Start no more."""
         self._pool.close()

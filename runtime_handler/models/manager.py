@@ -21,7 +21,7 @@ from runtime_handler.models.layout import Layout
 from runtime_handler.models.loads import Loads, Order, Pool
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
-from runtime_handler.models.places import Places
+from runtime_handler.models.places import Opens, Places
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.scan import Scanner
 from runtime_handler.models.shelf import Shelf
@@ -51,11 +51,13 @@ def open_manager(
     threads: int = 1,
     pause: Callable[[float], None] = time.sleep,
     pool: Pool | None = None,
+    places: Opens | None = None,
 ) -> "Manager":
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
 
     `store` is the folder of all APIs' models on disk; `threads` the API's `threads_per_process`: no more than that, nor
-    than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start.
+    than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start,
+    `places` opens sources.
     """
     recorder = recorder or NullRecorder()
     reclaimer = Reclaimer()
@@ -84,7 +86,13 @@ def open_manager(
 
     shelf = Shelf(memory, disk, open_loads, on_demand=spec.cache_size is not None)
     updates = Updates(
-        shelf, Scanner(spec, Places(root)), layout=layout, settle_s=settle_s, recorder=recorder, clock=clock, pause=pause
+        shelf,
+        Scanner(spec, places or Places(root)),
+        layout=layout,
+        settle_s=settle_s,
+        recorder=recorder,
+        clock=clock,
+        pause=pause,
     )
     return Manager(shelf, updates, spec, recorder)
 
@@ -106,9 +114,9 @@ class Manager:
         """
         self._updates.start()
 
-    def tick(self) -> None:
-        """One refresh step: a scan and the loads that follow from it. Never raises."""
-        self._updates.tick()
+    def tick(self, *, wait: bool = True) -> None:
+        """One refresh step: a scan and the loads that follow, to their end if it is to `wait`. Never raises."""
+        self._updates.tick(wait=wait)
 
     def close(self) -> None:
         """Take no more work. Models that requests hold stay usable."""

@@ -46,6 +46,7 @@ class MemoryTier:
         self._clock, self._evicted, self._freed = clock, evicted, freed
         self._leaving: list[Resident] = []
         self._reserved: dict[int, int] = {}
+        self._waiters = 0
         self._changed = threading.Condition(threading.RLock())
 
     def take(self, key: ModelId) -> Model | None:
@@ -62,9 +63,7 @@ class MemoryTier:
         resident.last_access = self._clock()
         return resident.model
 
-    def reserve(
-        self, size: int, wait_s: float, *, keep: Collection[ModelId] = (), waiting: Collection[lease.Lease] = ()
-    ) -> int:
+    def reserve(self, size: int, wait_s: float, *, keep: Collection[ModelId] = (), waiting: Collection[lease.Lease] = ()) -> int:
         """A slot for a model of `size` bytes, evicting others but those to `keep`. Returns a ticket for `install` or `cancel`.
 
         Raises NoCapacity when nothing is free after `wait_s` seconds; at once when the model can never fit, or when all
@@ -74,6 +73,7 @@ class MemoryTier:
             raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self._budget}", retry_after=600)
         deadline = time.monotonic() + wait_s
         with self._changed:
+            self._waiters += 1
             lease.watch(self._wake)
             try:
                 while not self._make_room(size, keep):
@@ -82,7 +82,8 @@ class MemoryTier:
                         raise NoCapacity("the model cache is full of models that requests are using")
                     self._changed.wait(remaining)
             finally:
-                lease.unwatch(self._wake)
+                self._waiters -= 1
+                self._sweep()
             ticket = next(_tick)
             self._reserved[ticket] = size
             return ticket
@@ -132,18 +133,23 @@ class MemoryTier:
             return TierStatus(used=len(self.table) + len(self._leaving) + len(self._reserved), limit=self._limit)
 
     def _wake(self) -> None:
+        """A request let go of models: some that were leaving may be gone now, and loads that wait may find room."""
         with self._changed:
+            self._sweep()
             self._changed.notify_all()
 
     def _sweep(self) -> None:
         if self._leaving:
             held = lease.held()
-            gone = [resident for resident in self._leaving if id(resident.model) not in held]
+            gone = [resident.bytes for resident in self._leaving if id(resident.model) not in held]
             self._leaving = [resident for resident in self._leaving if id(resident.model) in held]
-            for resident in gone:
-                self._freed(resident.bytes)
+            for size in gone:
+                self._freed(size)
+        if not self._leaving and not self._waiters:
+            lease.unwatch(self._wake)
 
     def _leave(self, resident: Resident) -> None:
+        lease.watch(self._wake)  # before the look at who holds it: nobody may let go unseen
         self._leaving.append(resident)
         self._sweep()
 

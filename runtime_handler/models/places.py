@@ -1,13 +1,20 @@
 """Where a model path of api.json leads: an S3 prefix, a live folder, or a folder packed into the image."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from runtime_handler.models.local import LocalSource
 from runtime_handler.models.source import Source
 
 if TYPE_CHECKING:
     from runtime_handler.models.bucket import Bucket
+
+
+class Opens(Protocol):
+    """Opens sources: `Places`, or what stands in for it."""
+
+    def source(self, path: str) -> Source:
+        """The source of a folder's path."""
 
 
 class Places:

@@ -30,7 +30,7 @@ class ThreadRefresh:
         due = self._clock() + self._poll_s
         while not self._stop.wait(max(0.0, due - self._clock())):
             due = self._clock() + self._poll_s
-            self._manager.tick()
+            self._manager.tick(wait=False)  # a slow load does not hide what happens to other models
 
 
 class RequestRefresh:

@@ -7,7 +7,7 @@ from pathlib import Path
 from runtime_handler.contract import ModelPath, ModelsSpec
 from runtime_handler.models.layout import BOOKKEEPING, unusable
 from runtime_handler.models.pins import Pins
-from runtime_handler.models.places import Places, split
+from runtime_handler.models.places import Opens, split
 from runtime_handler.models.source import Source, SourceError, SourceTooLarge, StoredObject
 
 _PAGE = 1000
@@ -43,7 +43,7 @@ class Scan:
 class Scanner:
     """The model paths of one spec. Paths in one folder of a bucket are listed together while that takes fewer requests."""
 
-    def __init__(self, spec: ModelsSpec, places: Places) -> None:
+    def __init__(self, spec: ModelsSpec, places: Opens) -> None:
         self._spec = spec
         self._places = places
         self._pins = Pins()

@@ -1,34 +1,354 @@
-"""What requests see of the models of an API."""
+"""What requests see of the models of an API, while the store behind it changes, fails and lies."""
 
 from pathlib import Path
 
-from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec
-from runtime_handler.models.layout import PYTHON
-from runtime_handler.models.manager import Manager, open_manager
+import pytest
+
+from runtime_handler.contract import SINGLE_MODEL
+from runtime_handler.errors import (
+    BadModelVersion,
+    MissingModelName,
+    ModelFailed,
+    ModelLoading,
+    ModelNotFound,
+    StartError,
+    VersionNotFound,
+)
+from runtime_handler.models.layout import ONNX, TENSORFLOW
+from runtime_handler.models.manager import Manager
+from tests.runtime_handler.models.builders import Loader, a_manager
+from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
+
+POLL_S = 10.0
 
 
-def a_manager(root: Path) -> Manager:
-    spec = ModelsSpec(paths=(ModelPath(name=SINGLE_MODEL, path="models"),))
-    return open_manager(
-        spec,
-        api_name="api",
-        root=root,
-        layout=PYTHON,
-        load=lambda path, name: (path / "model").read_text(),
-        store=root / "store",
-    )
+def a_bucket(**files: str) -> FakeBucket:
+    """A bucket of old objects; `a__1__model="x"` is models/a/1/model."""
+    return FakeBucket(Clock(), {"models/" + name.replace("__", "/"): text for name, text in files.items()})
 
 
-def test_the_highest_version_is_the_latest(tmp_path: Path) -> None:
-    """None and "latest" give the numerically highest version; integers and strings give the one they name."""
-    for version in ("2", "10"):
-        (tmp_path / "models" / version).mkdir(parents=True)
-        (tmp_path / "models" / version / "model").write_text(f"version {version}")
-    manager = a_manager(tmp_path)
+def started(manager: Manager) -> Manager:
     manager.start()
-    assert [manager.get(None, version).value for version in (None, "latest", 2, "10")] == [
-        "version 10",
-        "version 10",
-        "version 2",
-        "version 10",
-    ]
+    return manager
+
+
+def poll(manager: Manager, bucket: FakeBucket, times: int = 1) -> None:
+    for _ in range(times):
+        bucket.clock.sleep(POLL_S)
+        manager.tick()
+
+
+def versions(manager: Manager, name: str) -> list[int]:
+    return [status.version for status in manager.status() if status.name == name and status.memory]
+
+
+def test_versions_are_numbers_and_latest_is_the_highest(tmp_path: Path) -> None:
+    """None and "latest" give the numerically highest version; integers and strings give the one they name."""
+    bucket = a_bucket(a__2__model="two", a__10__model="ten", **{"a__-1__model": "minus"})
+    manager = started(a_manager(tmp_path, bucket))
+    asked = [None, "latest", 2, "10", "-1", -1]
+    assert [manager.get("a", version).value for version in asked] == ["ten", "ten", "two", "ten", "minus", "minus"]
+
+
+def test_an_unversioned_model_is_version_one(tmp_path: Path) -> None:
+    """A folder without version folders is one model, addressed as version 1 or not at all."""
+    manager = started(a_manager(tmp_path, a_bucket(a__model="x", a__data__words="y")))
+    assert {manager.get("a", version).value for version in (None, 1, "1", "latest")} == {"y+x"}
+
+
+def test_the_single_model_ignores_the_name(tmp_path: Path) -> None:
+    """With `model_path`, whatever name the predictor passes means the one model."""
+    bucket = a_bucket(a__model="x")
+    manager = started(a_manager(tmp_path, bucket, paths={SINGLE_MODEL: "s3://fake/models/a"}))
+    assert manager.get().value == manager.get("anything", None).value == "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "error", "words"),
+    [
+        (None, "latest", MissingModelName, "name one of them: a, ab"),
+        ("zz", "latest", ModelNotFound, "no model 'zz'; there are: a, ab"),
+        (["a"], "latest", ModelNotFound, "a model's name is a string"),
+        ("a", "abc", BadModelVersion, "'abc' is neither an integer"),
+        ("a", "²", BadModelVersion, "neither an integer"),
+        ("a", 1.0, BadModelVersion, "neither an integer"),
+        ("a", True, BadModelVersion, "neither an integer"),
+        ("a", "7", VersionNotFound, "model 'a' has no version 7"),
+    ],
+)
+def test_errors_say_what_there_is(tmp_path: Path, name: str, version: str, error: type[Exception], words: str) -> None:
+    """What cannot be found is told with what can be."""
+    manager = started(a_manager(tmp_path, a_bucket(a__1__model="x", ab__model="y")))
+    with pytest.raises(error, match=words):
+        manager.get(name, version)
+
+
+def test_a_new_version_is_served_once_it_stood_still(tmp_path: Path) -> None:
+    """A version that appears is loaded in the background when its files settled; until then the old one answers."""
+    bucket = a_bucket(a__1__model="one")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.clock.sleep(POLL_S - 1)
+    bucket.put("models/a/2/model", "two")
+    bucket.clock.sleep(1)
+    manager.tick()
+    assert manager.get("a").value == "one"
+    with pytest.raises(ModelLoading):
+        manager.get("a", 2)
+    poll(manager, bucket)
+    assert manager.get("a").value == "two"
+    assert versions(manager, "a") == [1, 2]
+
+
+def test_a_file_changed_in_place_is_served_after_a_second_identical_listing(tmp_path: Path) -> None:
+    """New bytes under an old name replace the model, by content: times play no part."""
+    bucket = a_bucket(a__1__model="one")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.put("models/a/1/model", "ONE", age=10_000)
+    poll(manager, bucket)
+    assert manager.get("a").value == "one"
+    poll(manager, bucket)
+    assert manager.get("a").value == "ONE"
+
+
+def test_identical_bytes_are_no_change(tmp_path: Path) -> None:
+    """An object written again with the same bytes loads nothing."""
+    bucket, load = a_bucket(a__1__model="one"), Loader()
+    manager = started(a_manager(tmp_path, bucket, load=load))
+    bucket.put("models/a/1/model", "one")
+    poll(manager, bucket, 3)
+    assert load.calls == ["one"]
+
+
+def test_an_idle_poll_asks_for_one_listing(tmp_path: Path) -> None:
+    """However many models there are, nothing but the listing is requested when nothing changed."""
+    bucket = a_bucket(a__1__model="x", b__1__model="x", c__model="x")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.requests.clear()
+    poll(manager, bucket, 3)
+    assert bucket.requests == {"list": 3}
+
+
+def test_a_deletion_needs_two_listings(tmp_path: Path) -> None:
+    """A version that is gone from one listing serves on; from two, it is dropped, and its files with it."""
+    bucket = a_bucket(a__1__model="one", a__2__model="two")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.delete("models/a/2/")
+    poll(manager, bucket)
+    assert manager.get("a").value == "two"
+    poll(manager, bucket)
+    assert manager.get("a").value == "one"
+    assert manager.cache().disk.used == 1
+    with pytest.raises(VersionNotFound):
+        manager.get("a", 2)
+    bucket.delete("models/")
+    poll(manager, bucket, 2)
+    with pytest.raises(ModelNotFound):
+        manager.get("a")
+
+
+def test_a_listing_that_lies_deletes_nothing(tmp_path: Path) -> None:
+    """However often a listing is empty, what exists when it is asked for by name goes on serving."""
+    bucket = a_bucket(a__1__model="one")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.lying = True
+    poll(manager, bucket, 10)
+    assert manager.get("a").value == "one"
+
+
+def test_a_store_that_is_down_changes_nothing(tmp_path: Path) -> None:
+    """Errors are not deletions; the age of what is served is told, and recovery takes one poll."""
+    bucket, recorder = a_bucket(a__1__model="one"), Recording()
+    manager = started(a_manager(tmp_path, bucket, recorder=recorder))
+    bucket.down = True
+    poll(manager, bucket, 5)
+    assert manager.get("a").value == "one"
+    assert [value for name, value in recorder.values if name == "SourceStale"] == [10, 20, 30, 40, 50]
+    bucket.down = False
+    bucket.put("models/a/2/model", "two", age=60)
+    poll(manager, bucket)
+    assert manager.get("a").value == "two"
+
+
+def test_a_broken_version_hurts_nobody(tmp_path: Path) -> None:
+    """A latest version that cannot be loaded leaves "latest" to the one before; who asks for it is told why."""
+    bucket, load = a_bucket(a__1__model="one", a__2__model="broken two"), Loader()
+    manager = started(a_manager(tmp_path, bucket, load=load))
+    assert manager.get("a").value == "one"
+    with pytest.raises(ModelFailed, match="cannot be loaded: ValueError: cannot read broken two") as failed:
+        manager.get("a", 2)
+    assert failed.value.retry_after == 10
+    [status] = [status for status in manager.status() if status.version == 2]
+    assert (status.state, status.memory, status.disk, status.next_retry) == ("failed", False, True, bucket.clock() + 10)
+
+
+def test_failures_are_tried_again_ever_more_rarely(tmp_path: Path) -> None:
+    """Ten minutes with a broken version cost a handful of loads and one download; new bytes are tried at once."""
+    bucket, load = a_bucket(a__2__model="broken"), Loader()
+    manager = started(a_manager(tmp_path, bucket, load=load))
+    poll(manager, bucket, 60)
+    assert 4 <= len(load.calls) <= 8
+    assert bucket.fetched == {"models/a/2/model": 1}
+    bucket.put("models/a/2/model", "mended")
+    poll(manager, bucket, 2)
+    assert manager.get("a").value == "mended"
+
+
+def test_last_good_serves_while_new_files_are_broken(tmp_path: Path) -> None:
+    """An update in place that cannot be loaded leaves the loaded files serving, and shows its error."""
+    bucket = a_bucket(a__1__model="one")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.put("models/a/1/model", "broken")
+    poll(manager, bucket, 2)
+    assert manager.get("a", 1).value == "one"
+    [status] = manager.status()
+    assert (status.state, status.error) == ("ready", "ValueError: cannot read broken")
+
+
+def test_an_upload_file_by_file_never_loads_half(tmp_path: Path) -> None:
+    """A SavedModel that arrives in pieces, with long pauses, is loaded once and whole; version 1 serves all the while."""
+    whole = ["saved_model.pb", "variables/variables.index"]
+    whole += [f"variables/variables.data-{shard:05}-of-00002" for shard in range(2)]
+    bucket, load = FakeBucket(Clock(), {f"models/a/1/{path}": "1" for path in whole}), Loader()
+    manager = started(a_manager(tmp_path, bucket, layout=TENSORFLOW, load=load))
+    for path in whole:
+        bucket.put(f"models/a/2/{path}", "2")
+        poll(manager, bucket, 3)
+        assert manager.get("a").value == ("1+1+1+1" if path != whole[-1] else "2+2+2+2")
+    assert load.calls == ["1+1+1+1", "2+2+2+2"]
+
+
+def test_a_complete_young_model_is_ready_when_start_ends(tmp_path: Path) -> None:
+    """A start waits for a whole model whose settle time runs yet; the first request then finds it."""
+    bucket = a_bucket()
+    bucket.put("models/a/1/model", "one")
+    manager = started(a_manager(tmp_path, bucket))
+    assert manager.get("a").value == "one"
+    assert 5 <= bucket.clock() - 1_000_000 <= 12
+
+
+def test_a_start_does_not_wait_for_what_settled_or_is_not_whole(tmp_path: Path) -> None:
+    """Old files are taken from the first listing, and an incomplete upload holds up nobody."""
+    bucket = a_bucket(**{"a__1__a.onnx": "one"})
+    bucket.put("models/b/1/readme.txt", "no model")
+    manager = started(a_manager(tmp_path, bucket, layout=ONNX))
+    assert bucket.clock() == 1_000_000
+    assert bucket.requests["list"] == 1
+    with pytest.raises(ModelLoading):
+        manager.get("b")
+    poll(manager, bucket)
+    with pytest.raises(ModelFailed, match=r"there is no \*\.onnx file"):
+        manager.get("b")
+
+
+def test_a_restart_with_unchanged_models_downloads_nothing(tmp_path: Path) -> None:
+    """The disk store outlives the process."""
+    bucket = a_bucket(a__1__model="one", b__model="b")
+    started(a_manager(tmp_path, bucket)).close()
+    bucket.requests.clear()
+    manager = started(a_manager(tmp_path, bucket))
+    assert manager.get("a").value == "one"
+    assert bucket.requests == {"list": 1}
+
+
+def test_a_restart_without_the_store_serves_what_the_disk_holds(tmp_path: Path) -> None:
+    """A replica that restarts during an outage of the store is ready with the models of before."""
+    bucket = a_bucket(a__1__model="one")
+    started(a_manager(tmp_path, bucket)).close()
+    bucket.down = True
+    manager = started(a_manager(tmp_path, bucket))
+    assert manager.get("a").value == "one"
+    bucket.down = False
+    bucket.put("models/a/2/model", "two", age=60)
+    poll(manager, bucket)
+    assert manager.get("a").value == "two"
+
+
+def test_a_restart_forgets_what_was_deleted_meanwhile(tmp_path: Path) -> None:
+    """The first listing after a start is the truth; files of deleted versions leave the disk."""
+    bucket = a_bucket(a__1__model="one", a__2__model="two")
+    started(a_manager(tmp_path, bucket)).close()
+    bucket.delete("models/a/2/")
+    manager = started(a_manager(tmp_path, bucket))
+    assert manager.get("a").value == "one"
+    assert manager.cache().disk.used == 1
+
+
+def test_a_start_without_store_and_disk_gives_up_with_a_sentence(tmp_path: Path) -> None:
+    """After a minute of silence the start fails, so that the platform starts over."""
+    bucket = a_bucket()
+    bucket.down = True
+    with pytest.raises(StartError, match="the models cannot be listed: the store is down"):
+        a_manager(tmp_path, bucket).start()
+    assert 60 <= bucket.clock() - 1_000_000 < 70
+
+
+def test_an_empty_place_is_not_an_error(tmp_path: Path) -> None:
+    """An API may start before its first model is uploaded."""
+    bucket = a_bucket()
+    manager = started(a_manager(tmp_path, bucket))
+    with pytest.raises(ModelNotFound):
+        manager.get("a")
+    bucket.put("models/a/1/model", "one", age=60)
+    poll(manager, bucket)
+    assert manager.get("a").value == "one"
+
+
+def test_a_pin_decides_what_latest_means(tmp_path: Path) -> None:
+    """A pinned version is the latest within one poll, over a restart too, and costs a request only when pins change."""
+    bucket = a_bucket(a__1__model="one", a__2__model="two")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.put("models/.cxpack/pins.json", '{"a": 1}')
+    bucket.requests.clear()
+    poll(manager, bucket)
+    assert manager.get("a").value == "one"
+    assert manager.get("a", 2).value == "two"
+    poll(manager, bucket)
+    assert bucket.requests == {"list": 2, "get": 1}
+    assert started(a_manager(tmp_path / "other", bucket)).get("a").value == "one"
+    bucket.delete("models/.cxpack/")
+    poll(manager, bucket)
+    assert manager.get("a").value == "two"
+
+
+def test_metadata_is_cortexs(tmp_path: Path) -> None:
+    """Versions are strings in order, timestamps whole Unix seconds."""
+    manager = started(a_manager(tmp_path, a_bucket(a__2__model="x", a__10__model="y")))
+    assert manager.metadata() == {"a": {"versions": ["2", "10"], "timestamps": [996_400, 996_400]}}
+
+
+def test_paths_in_one_folder_share_a_listing(tmp_path: Path) -> None:
+    """`models.paths` side by side cost one request, until strangers beside them would cost more."""
+    bucket = a_bucket(a__model="x", ab__model="y", **{"c.onnx": "z"})
+    paths = {name: f"s3://fake/models/{name}" for name in ("a", "ab")} | {"c": "s3://fake/models/c.onnx"}
+    manager = started(a_manager(tmp_path, bucket, paths=paths))
+    assert [manager.get(name).value for name in paths] == ["x", "y", "z"]
+    bucket.requests.clear()
+    poll(manager, bucket)
+    assert bucket.requests == {"list": 1}
+    for number in range(3001):
+        bucket.put(f"models/stranger/{number}", "s")
+    poll(manager, bucket)
+    bucket.requests.clear()
+    poll(manager, bucket)
+    assert bucket.requests == {"list": 3}
+
+
+def test_a_stray_file_beside_served_versions_changes_nothing(tmp_path: Path) -> None:
+    """A file dropped beside the version folders of a running python model does not turn them into one model."""
+    bucket = a_bucket(a__1__model="one", a__2__model="two")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.put("models/a/readme.txt", "hello", age=60)
+    poll(manager, bucket, 3)
+    assert versions(manager, "a") == [1, 2]
+
+
+def test_structure_may_change_from_unversioned_to_versioned(tmp_path: Path) -> None:
+    """Cortex's own sequence: files, files with a folder 5 among them, folder 5 alone."""
+    bucket = a_bucket(a__model="one")
+    manager = started(a_manager(tmp_path, bucket))
+    bucket.put("models/a/5/model", "five", age=60)
+    poll(manager, bucket, 2)
+    assert (versions(manager, "a"), manager.get("a").value) == ([1], "five+one")
+    bucket.delete("models/a/model")
+    poll(manager, bucket, 2)
+    assert (versions(manager, "a"), manager.get("a").value) == ([5], "five")
