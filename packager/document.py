@@ -14,7 +14,7 @@ from packager.problem import Problem
 from packager.scalar import Unresolvable, resolve
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 50_000
+MAX_NODES = 30_000
 MAX_DEPTH = 64
 MAX_DIRECTIVES = 8
 """Of `%TAG` lines, whose number libyaml's time grows with the square of."""

@@ -12,6 +12,9 @@ from typing import Any, Protocol
 from packager.document import Node
 from packager.problem import Problem, Severity
 
+MOST_UNKNOWN = 20
+"""Unknown keys of one map that are reported one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -101,9 +104,12 @@ class Section:
             return self.defaults()
         values = {each.key: self._value(each, node, at, reader) for each in self.fields}
         known = [each.key for each in self.fields]
-        for key, child in node.value.items():
-            if key not in known:
-                reader.report(child, "configreader.unsupported_key", f"unknown key{suggestion(key, known, reader.homes)}")
+        unknown = ((key, child) for key, child in node.value.items() if key not in known)
+        for number, (key, child) in enumerate(unknown):
+            if number == MOST_UNKNOWN:
+                reader.report(child, "configreader.unsupported_key", "unknown key, and so are others after it")
+                break
+            reader.report(child, "configreader.unsupported_key", f"unknown key{suggestion(key, known, reader.homes)}")
         return values
 
     def _value(self, each: Field, node: Node, at: str, reader: Reader) -> Any:
@@ -157,7 +163,8 @@ def suggestion(key: str, known: list[str], homes: Mapping[str, str]) -> str:
     """What to do about an unknown key, as the end of a sentence."""
     if key in homes:
         return f"; it belongs in {homes[key]}"
-    close = get_close_matches(key, known, n=1, cutoff=0.6)
+    # comparing takes time that grows with the key, and no misspelt key is that long
+    close = get_close_matches(key, known, n=1, cutoff=0.6) if len(key) <= 40 else []
     return f'; did you mean "{close[0]}"?' if close else f"; known here: {', '.join(known)}"
 
 

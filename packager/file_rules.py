@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from packager.rules import Fault
+from packager.fault import Fault
 from packager.spec import ApiSpec
 
 FileRule = Callable[[Sequence[ApiSpec]], Iterator[tuple[ApiSpec, Fault]]]

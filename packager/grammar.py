@@ -5,25 +5,18 @@ One table per section and kind. The parser, the JSON Schema, the compatibility r
 
 from collections.abc import Iterator
 
+from packager.containers import ListOf
 from packager.fields import Field, Section
 from packager.grammar_deploy import DEPLOY
+from packager.grammar_predictor import PREDICTOR
+from packager.quantities import Duration, Quantity, Replicas
 from packager.spec import QUARTER
-from packager.values import Choice, Duration, FreeMap, Integer, ListOf, MapOf, Number, Pattern, Quantity, Range, Replicas, Text
+from packager.values import Choice, Integer, Number, Pattern, Range, Text
 
 _NAME = Pattern(
     regex="[a-z]([-a-z0-9]*[a-z0-9])?",
     code="urls.dns1035",
     allows="use lower-case letters, digits and dashes, begin with a letter and end with a letter or digit",
-)
-_MODEL_NAME = Pattern(
-    regex="[A-Za-z0-9_-]+",
-    code="configreader.alpha_numeric_dash_underscore",
-    allows="use letters, digits, dashes and underscores",
-)
-_RELATIVE = Pattern(
-    regex=r"(?![/~])[\s\S]*",
-    code="spec.must_be_relative_project_path",
-    allows="write it relative to the folder of this file",
 )
 _ENDPOINT = (
     Pattern(
@@ -32,99 +25,10 @@ _ENDPOINT = (
     Pattern(regex=r"(?![\s\S]*//)[\s\S]*", code="urls.endpoint_double_slash", allows="write one slash between two parts"),
     Pattern(regex=r"(?!/$)[\s\S]*", code="urls.endpoint_empty_path", allows="a path is needed after the slash, like /my-api"),
 )
-_ENVIRONMENT_VARIABLE = Pattern(
-    regex=r"(?!CORTEX_)[^=\x00]+",
-    code="spec.cortex_prefixed_env_var_not_allowed",
-    allows="names of environment variables hold no = and do not begin with CORTEX_",
-)
-RESERVED_MODEL = "_cortex_default"
 
 KINDS = ("RealtimeAPI", "BatchAPI", "TrafficSplitter")
-PREDICTOR_TYPES = ("python", "tensorflow", "onnx")
 
 _ONE = Range(minimum=1)
-_SIGNATURE_KEY = Field(
-    "signature_key",
-    Text(),
-    "name of the SavedModel signature to run; needed when the model has several",
-    predictor_types=("tensorflow",),
-)
-_PATH = Text(what="an s3:// prefix or a folder")
-
-MODELS = Section(
-    (
-        Field(
-            "paths",
-            ListOf(
-                Section(
-                    (
-                        Field(
-                            "name",
-                            Text(
-                                patterns=(_MODEL_NAME,), disallowed=(RESERVED_MODEL,), disallowed_code="spec.reserved_model_name"
-                            ),
-                            "what requests call the model",
-                            required=True,
-                            placeholder="",
-                        ),
-                        Field("path", _PATH, "the model's S3 prefix or folder", required=True, placeholder=""),
-                        _SIGNATURE_KEY,
-                    )
-                )
-            ),
-            "the models, each with a name",
-            default=(),
-            nullable=True,
-        ),
-        Field("dir", _PATH, "S3 prefix or folder whose children are the models"),
-        Field("path", _PATH, "the one model's S3 prefix or folder (the same as predictor.model_path)"),
-        _SIGNATURE_KEY,
-        Field("cache_size", Integer(_ONE), "model versions to keep in memory"),
-        Field("disk_cache_size", Integer(_ONE), "model versions to keep on disk, at least cache_size"),
-    )
-)
-
-BATCHING = Section(
-    (
-        Field(
-            "max_batch_size",
-            Integer(Range(minimum=2, maximum=1024)),
-            "most requests in one model run",
-            required=True,
-            placeholder=2,
-        ),
-        Field("batch_interval", Duration(Range(above=0)), "longest wait for a batch to fill", required=True, placeholder=1.0),
-    )
-)
-
-PREDICTOR = Section(
-    (
-        Field("type", Choice(PREDICTOR_TYPES), "which Predictor class is implemented", required=True, placeholder="python"),
-        Field("path", Text(what="a Python file of the project"), "file with the Predictor class", required=True, placeholder=""),
-        Field("model_path", _PATH, "S3 prefix or folder of the API's one model"),
-        Field("models", MODELS, "several models, or a model cache"),
-        _SIGNATURE_KEY,
-        Field("server_side_batching", BATCHING, "run several requests through the model at once", nullable=True),
-        Field("processes_per_replica", Integer(Range(minimum=1, maximum=100)), "processes that serve in each replica", default=1),
-        Field("threads_per_process", Integer(_ONE), "requests that each process works on at a time", default=1),
-        Field(
-            "python_path",
-            Text(what="a folder of the project", disallowed=(".", "./", "./."), patterns=(_RELATIVE,)),
-            "folder that imports begin at, instead of the project's",
-        ),
-        Field("config", FreeMap(), "passed to the Predictor's constructor", default={}, nullable=True),
-        Field("env", MapOf(Text(), _ENVIRONMENT_VARIABLE), "environment variables", default={}),
-        Field("image", Text(what="a container image"), "Cortex's image of the API"),
-        Field(
-            "tensorflow_serving_image",
-            Text(what="a container image"),
-            "Cortex's image of TensorFlow Serving",
-            predictor_types=("tensorflow",),
-        ),
-        Field("log_level", Choice(("debug", "info", "warning", "error")), "the least severe log lines to write", default="info"),
-        Field("shm_size", Quantity(example="64Mi", minimum="0"), "shared memory of each replica"),
-    )
-)
 
 COMPUTE = Section(
     (

@@ -1,7 +1,9 @@
 """The keys of `deploy:`, cxpack's one extension of cortex.yaml: every one is optional and has a default."""
 
+from packager.containers import Either, ListOf, MapOf
 from packager.fields import Field, Section
-from packager.values import Boolean, Choice, Duration, Either, Integer, ListOf, MapOf, Number, Pattern, Range, Text
+from packager.quantities import Duration
+from packager.values import Boolean, Choice, Integer, Number, Pattern, Range, Text
 
 _VARIABLE = Pattern(
     regex="[A-Za-z_][A-Za-z0-9_]*", code="deploy.invalid_variable_name", allows="use letters, digits and underscores"

@@ -1,7 +1,7 @@
 """One thing wrong, or worth knowing, in a user's project: a fact to print, never an exception."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -28,9 +28,22 @@ class Problem:
         return ": ".join(part for part in (place, self.path, self.message) if part)
 
 
+MOST = 1_000
+"""Problems that are listed; nobody reads on, and a hostile file could have as many as it has keys."""
+
+
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems by file and line, each once; those of a whole file come first, equals stay in their order."""
-    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line or 0)))
+    """The problems by file and line, each once; those of a whole file come first, equals stay in their order.
+
+    Beyond MOST they are counted, not listed; errors are listed before others then.
+    """
+    once = list(dict.fromkeys(problems))
+    if len(once) > MOST + 1:  # a list that was cut already has one more
+        left_out = len(once) - MOST
+        once = sorted(once, key=lambda problem: problem.severity != "error")[:MOST]
+        message = f"{left_out:,} more problems are not listed; correct these first"
+        once.append(replace(once[0], code="cxpack.more_problems", line=None, path="", message=message))
+    return tuple(sorted(once, key=lambda problem: (problem.file, problem.line or 0)))
 
 
 def any_error(problems: Iterable[Problem]) -> bool:

@@ -1,17 +1,23 @@
 """A cortex.yaml and the project around it, read: the APIs that can be used, and all problems at once."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packager.dialect import normalise
 from packager.document import MAX_BYTES, Node, read_document
+from packager.entry import build
+from packager.fault import Fault
 from packager.fields import Reader
 from packager.file_rules import FILE_RULES
 from packager.grammar import SECTIONS, homes
 from packager.problem import Problem, any_error, in_order
-from packager.rules import RULES, Fault
-from packager.spec import ApiSpec, build
+from packager.project_checks import Project, look
+from packager.rules import RULES
+from packager.spec import ApiSpec
+
+MAX_APIS = 500
+"""Entries in one file, many more than one project's stacks can be deployed from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,21 +28,26 @@ class Reading:
     problems: tuple[Problem, ...] = ()
 
 
-def read_project(file: Path) -> Reading:
-    """Read `file` and check it against the project in its folder.
+def read_project(file: Path, *, lock: bool = False) -> Reading:
+    """Read `file` and check it against the project in its folder; `lock`: versions of requirements are about to be resolved.
 
     Never raises for anything that a user's file can be or hold: what cannot be read is a problem too.
     """
     try:
         with file.open("rb") as opened:
             data = opened.read(MAX_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return Reading(problems=(_unreadable(file, error),))
-    return read_text(data, str(file))
+    project = Project(root=file.parent.absolute(), shown=file.parent, lock=lock)
+    return _read(data, str(file), lambda api: look(api, project))
 
 
 def read_text(data: bytes, file: str) -> Reading:
     """Read the bytes of a cortex.yaml alone; `file` is its name in messages. Nothing else is looked at."""
+    return _read(data, file, lambda _: ())
+
+
+def _read(data: bytes, file: str, look_around: Callable[[ApiSpec], Iterable[Fault]]) -> Reading:
     document = read_document(data, file)
     problems = list(document.problems)
     if document.root is None or document.root.value in (None, []):
@@ -45,12 +56,13 @@ def read_text(data: bytes, file: str) -> Reading:
             problems.append(Problem(severity="error", code="spec.no_apis", file=file, line=None, path="", message=message))
         return Reading(problems=in_order(problems))
     drafts = list(_drafts(document.root, file, problems))
-    by_file_rule = [(api, fault) for rule in FILE_RULES for api, fault in rule([draft.api for draft in drafts])]
+    between = [(api, fault) for rule in FILE_RULES for api, fault in rule([draft.api for draft in drafts])]
     apis = []
     for draft in drafts:
         faults = [fault for rule in RULES for fault in rule(draft.api)]
-        faults += [fault for api, fault in by_file_rule if api is draft.api]
+        faults += [fault for api, fault in between if api is draft.api]
         found = draft.reader.problems + list(_kept(faults, draft))
+        found += _kept(look_around(draft.api), draft)
         problems += found
         if not draft.reader.bad and not any_error(found):
             apis.append(draft.api)
@@ -71,6 +83,10 @@ def _drafts(root: Node, file: str, problems: list[Problem]) -> Iterator[_Draft]:
     if not isinstance(root.value, list):
         message = 'must be a list with one entry per API; begin each entry with "- "'
         problems.append(Problem(severity="error", code="spec.malformed_config", file=file, line=1, path="", message=message))
+    if len(entries) > MAX_APIS:
+        message = f"holds {len(entries):,} entries; {MAX_APIS} are the most in one file"
+        problems.append(Problem(severity="error", code="cxpack.too_large", file=file, line=1, path="", message=message))
+        return
     known = homes()
     for entry in entries:
         reader = Reader(file=file, homes=known)
@@ -89,22 +105,28 @@ def _drafts(root: Node, file: str, problems: list[Problem]) -> Iterator[_Draft]:
         yield _Draft(api, reader)
 
 
-def _kept(faults: list[Fault], draft: _Draft) -> Iterator[Problem]:
+def _kept(faults: Iterable[Fault], draft: _Draft) -> Iterator[Problem]:
     """The problems of those faults that do not follow from a value reported already."""
     for fault in faults:
         if not any(_distrusted(path, draft.reader.bad) for path in (fault.at, *fault.needs)):
-            yield draft.api.problem(fault.at, fault.code, fault.message, severity=fault.severity)
+            problem = draft.api.problem(fault.at, fault.code, fault.message, severity=fault.severity)
+            yield problem if fault.file is None else replace(problem, file=fault.file, line=fault.line, path="")
 
 
 def _distrusted(path: str, bad: set[str]) -> bool:
-    return any(path == each or path.startswith((f"{each}.", f"{each}[")) for each in bad)
+    """Whether the path, or a section around it, is among those without a usable value."""
+    while path:
+        if path in bad:
+            return True
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return False
 
 
-def _unreadable(file: Path, error: OSError) -> Problem:
+def _unreadable(file: Path, error: OSError | ValueError) -> Problem:
     if isinstance(error, FileNotFoundError):
         code, message = "cli.cortex_yaml_not_found", "no such file; run this in the folder of a cortex.yaml, or name the file"
     elif isinstance(error, IsADirectoryError):
         code, message = "cli.cortex_yaml_not_found", "is a folder; name the cortex.yaml in it"
     else:
-        code, message = "cxpack.unreadable_file", f"cannot be read: {error.strerror or error}"
+        code, message = "cxpack.unreadable_file", f"cannot be read: {error.strerror if isinstance(error, OSError) else error}"
     return Problem(severity="error", code=code, file=str(file), line=None, path="", message=message)

@@ -1,28 +1,15 @@
-"""What must hold between the keys of an API, and between the APIs of a file: one named function per rule.
+"""What must hold between the keys of an API: one named function per rule, all of them in RULES.
 
-A rule sees specs only. It yields a `Fault` per violation; `needs` names further keys that it relied on, so that a
-violation that follows from a key already reported as wrong is not reported again.
+A rule sees the spec only, never the disk; `file_rules` has those between the APIs of a file.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from packager.fault import Fault
 from packager.grammar import SECTIONS, walk
-from packager.problem import Severity
+from packager.model_rules import MODEL_RULES
 from packager.spec import ApiSpec
 from runtime_handler.contract import ModelsSpec, PredictorSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A violation at the canonical path `at`."""
-
-    at: str
-    code: str
-    message: str
-    needs: tuple[str, ...] = ()
-    severity: Severity = "error"
-
 
 Rule = Callable[[ApiSpec], Iterator[Fault]]
 
@@ -33,76 +20,6 @@ def _predictor(api: ApiSpec) -> PredictorSpec | None:
 
 def _models(api: ApiSpec) -> ModelsSpec | None:
     return None if api.serve is None else api.serve.predictor.models
-
-
-def one_way_to_say_where_models_are(api: ApiSpec) -> Iterator[Fault]:
-    """`model_path` or `models`, and in `models` one of `paths`, `dir` and `path`."""
-    if "predictor.model_path" in api.places and "predictor.models" in api.places:
-        yield Fault("predictor.models", "spec.conflicting_fields", "stands beside model_path; keep one of them")
-    given = [key for key in ("paths", "dir", "path") if f"predictor.models.{key}" in api.places]
-    if len(given) > 1:
-        yield Fault(f"predictor.models.{given[1]}", "spec.conflicting_fields", f"stands beside {given[0]}; keep one of them")
-    models = _models(api)
-    if models is not None and "predictor.models" in api.places and not models.paths and models.dir is None:
-        message = "says neither paths nor dir; one of them says where the models are"
-        yield Fault(
-            "predictor.models", "spec.specify_one_or_the_other", message, ("predictor.models.paths", "predictor.models.dir")
-        )
-
-
-def models_are_given_where_the_type_needs_them(api: ApiSpec) -> Iterator[Fault]:
-    """TensorFlow and ONNX predictors have a model."""
-    predictor = _predictor(api)
-    if predictor is not None and predictor.type != "python" and predictor.models is None:
-        message = f"a {predictor.type} predictor needs its model; add model_path, or models for several"
-        yield Fault("predictor", "spec.missing_model", message, ("predictor.type", "predictor.model_path", "predictor.models"))
-
-
-def model_names_are_unique(api: ApiSpec) -> Iterator[Fault]:
-    """No two entries of `models.paths` have one name."""
-    models = _models(api)
-    seen: dict[str, int] = {}
-    for number, path in enumerate(models.paths if models is not None else ()):
-        at = f"predictor.models.paths[{number}].name"
-        if path.name in seen:
-            yield Fault(
-                at,
-                "spec.duplicate_model_names",
-                f'"{path.name}" names the model at paths[{seen[path.name]}] already; rename one',
-                (at,),
-            )
-        seen.setdefault(path.name, number)
-
-
-def cache_sizes_come_together(api: ApiSpec) -> Iterator[Fault]:
-    """`cache_size` and `disk_cache_size`: both or neither."""
-    models = _models(api)
-    if models is None or (models.cache_size is None) == (models.disk_cache_size is None):
-        return
-    given, missing = ("cache_size", "disk_cache_size") if models.disk_cache_size is None else ("disk_cache_size", "cache_size")
-    needs = ("predictor.models.cache_size", "predictor.models.disk_cache_size")
-    yield Fault(f"predictor.models.{given}", "spec.specify_all_or_none", f"{given} needs {missing} beside it", needs)
-
-
-def disk_cache_holds_memory_cache(api: ApiSpec) -> Iterator[Fault]:
-    """`cache_size` is at most `disk_cache_size`."""
-    models = _models(api)
-    if models is None or models.cache_size is None or models.disk_cache_size is None:
-        return
-    if models.cache_size > models.disk_cache_size:
-        message = f"{models.cache_size} is more than disk_cache_size ({models.disk_cache_size}); models in memory are on disk too"
-        at, needs = "predictor.models.cache_size", ("predictor.models.disk_cache_size",)
-        yield Fault(at, "spec.config_greater_than_other_config", message, needs)
-
-
-def caching_needs_one_process(api: ApiSpec) -> Iterator[Fault]:
-    """A model cache works in one process only."""
-    predictor = _predictor(api)
-    models = _models(api)
-    if predictor is not None and models is not None and models.cache_size is not None and predictor.processes_per_replica > 1:
-        code = "spec.model_caching_not_supported_when_multiprocessing_enabled"
-        message = f"a model cache needs processes_per_replica: 1, not {predictor.processes_per_replica}"
-        yield Fault("predictor.models.cache_size", code, message, ("predictor.processes_per_replica",))
 
 
 def batch_kind_has_one_worker_thread_and_no_cache(api: ApiSpec) -> Iterator[Fault]:
@@ -220,6 +137,17 @@ def waking_from_zero_needs_the_gateway(api: ApiSpec) -> Iterator[Fault]:
         yield Fault("autoscaling.min_replicas", "deploy.cannot_wake", message, ("networking.api_gateway",))
 
 
+NOT_DEPLOYED = ("BatchAPI", "TrafficSplitter")
+"""Kinds that are checked in full and left out of what is deployed."""
+
+
+def the_kind_is_deployed(api: ApiSpec) -> Iterator[Fault]:
+    """What `synth` leaves out is said."""
+    if api.kind in NOT_DEPLOYED:
+        message = f"{api.kind} is checked, but deploying it is not built yet; it is left out"
+        yield Fault("kind", "deploy.kind_not_deployed", message, severity="warning")
+
+
 def weights_add_up(api: ApiSpec) -> Iterator[Fault]:
     """A splitter's weights total 100, each API once."""
     if api.kind != "TrafficSplitter":
@@ -243,12 +171,8 @@ def a_token_has_an_issuer(api: ApiSpec) -> Iterator[Fault]:
 
 
 RULES: Sequence[Rule] = (
-    one_way_to_say_where_models_are,
-    models_are_given_where_the_type_needs_them,
-    model_names_are_unique,
-    cache_sizes_come_together,
-    disk_cache_holds_memory_cache,
-    caching_needs_one_process,
+    the_kind_is_deployed,
+    *MODEL_RULES,
     batch_kind_has_one_worker_thread_and_no_cache,
     keys_fit_the_predictor_type,
     batches_fit_the_concurrency,

@@ -1,0 +1,22 @@
+"""A violation that a rule or check found, before it is known where in the user's file it stands."""
+
+from dataclasses import dataclass
+
+from packager.problem import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at the canonical path `at` of an API (`predictor.models.cache_size`).
+
+    `needs` names further keys that the finding relied on: where one of them is reported as wrong already, this is not
+    reported again. `file` and `line` are those of a file of the project that the finding is in; None: cortex.yaml.
+    """
+
+    at: str
+    code: str
+    message: str
+    needs: tuple[str, ...] = ()
+    severity: Severity = "error"
+    file: str | None = None
+    line: int | None = None
