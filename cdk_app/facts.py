@@ -22,7 +22,6 @@ class Fact(Enum):
     ListenerArn = "listener-arn"
     BalancerName = "load-balancer-dns-name"
     BalancerGroupId = "load-balancer-security-group-id"
-    BalancerMetricName = "load-balancer-full-name"
     ClusterName = "cluster-name"
 
 

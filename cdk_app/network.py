@@ -49,7 +49,6 @@ def add_network(stack: Stack, project: Project) -> None:
     tell(stack, project, Fact.VpcLinkId, link.ref)
     tell(stack, project, Fact.ListenerArn, listener.ref)
     tell(stack, project, Fact.BalancerName, balancer.attr_dns_name)
-    tell(stack, project, Fact.BalancerMetricName, balancer.attr_load_balancer_full_name)
     tell(stack, project, Fact.BalancerGroupId, balancer_group.attr_group_id)
     tell(stack, project, Fact.ClusterName, cluster)
 

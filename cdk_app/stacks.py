@@ -47,5 +47,5 @@ def _stack(app: Construct, project: Project, part: str, description: str, **tags
         stack_name=name,
         description=description[:1024],
         tags={**project.tags, **{f"cxpack:{key}": value for key, value in tags.items()}},
-        suppress_template_indentation=False,
+        analytics_reporting=False,  # a resource that names the CDK's modules would change with them, and ran for no one
     )

@@ -1,0 +1,276 @@
+"""AWS on loopback: moto's server, taught the CloudFormation types that it has no model for, and the `cdk` that deploys to it.
+
+moto skips resource types without a model, and a `Ref` to one is then empty, where AWS gives an id. For each of them
+a placeholder is registered that does what CloudFormation needs of any resource: it has an id and attributes, it can be
+updated and deleted, and its properties can be looked at afterwards.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import boto3
+from moto.awslambda.models import LambdaVersion, lambda_backends
+from moto.cloudformation import parsing
+from moto.core.common_models import CloudFormationModel
+from moto.ec2.models.route_tables import RouteTable
+from moto.moto_api._internal import mock_random
+from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).parent.parent.parent
+REGION = "us-east-1"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
+
+WITHOUT_MODEL = (
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Authorizer",
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGatewayV2::Route",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::ApiGatewayV2::VpcLink",
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::ECS::CapacityProvider",
+    "AWS::ECS::ClusterCapacityProviderAssociations",
+    "AWS::S3::BucketPolicy",
+)
+
+
+class Placeholder:
+    """A resource of which only CloudFormation knows; `standing` holds those that were created and not deleted."""
+
+    kind: ClassVar[str]
+    standing: ClassVar[dict[str, dict[str, Any]]]
+
+    def __init__(self, identifier: str, properties: dict[str, Any]) -> None:
+        self.physical_resource_id = identifier
+        self.properties = properties
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return ""  # of its name property: it has none
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        return cls.kind
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return True
+
+    def get_cfn_attribute(self, attribute: str) -> str:
+        return f"{self.physical_resource_id}-{attribute}"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> "Placeholder":
+        identifier = f"{cls.kind.rpartition('::')[2].lower()}-{mock_random.get_random_hex(8)}"
+        cls.standing[identifier] = cloudformation_json["Properties"]
+        return cls(identifier, cloudformation_json["Properties"])
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        cls.standing[original_resource.physical_resource_id] = cloudformation_json["Properties"]
+        original_resource.properties = cloudformation_json["Properties"]
+        return original_resource
+
+    @classmethod
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+    ) -> None:
+        del cls.standing[resource_name]
+
+    def is_created(self) -> bool:
+        return True
+
+
+class Alias(CloudFormationModel):
+    """An alias of moto's own Lambda, which its templates cannot make: permissions name it by its ARN."""
+
+    def __init__(self, arn: str) -> None:
+        self.physical_resource_id = arn
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        return "Name"
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        return "AWS::Lambda::Alias"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> "Alias":
+        properties = cloudformation_json["Properties"]
+        alias = lambda_backends[account_id][region_name].create_alias(
+            name=properties["Name"],
+            function_name=properties["FunctionName"],
+            function_version=properties["FunctionVersion"],
+            description="",
+            routing_config=None,
+        )
+        return cls(alias.arn)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        properties = cloudformation_json["Properties"]
+        lambda_backends[account_id][region_name].update_alias(
+            name=properties["Name"],
+            function_name=properties["FunctionName"],
+            function_version=properties["FunctionVersion"],
+            description=None,
+            routing_config=None,
+        )
+        return original_resource
+
+    @classmethod
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+    ) -> None:
+        """Gone with its function, which owns it."""
+
+    def is_created(self) -> bool:
+        return True
+
+
+def make_placeholders() -> dict[str, type[Placeholder]]:
+    """A class for each type: moto reads the models from the direct subclasses, and the service from the module's name."""
+    known = {model.cloudformation_type() for model in CloudFormationModel.__subclasses__()}
+    made = {}
+    for kind in WITHOUT_MODEL:
+        if kind not in known:
+            _, service, resource = kind.split("::")
+            members = {"kind": kind, "standing": {}, "__module__": f"moto.{service.lower()}.models"}
+            made[kind] = type(resource, (Placeholder, CloudFormationModel), members)
+    for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
+        cached.cache_clear()
+    return made
+
+
+def complete_models() -> None:
+    """What moto does elsewhere, but not for templates: the attribute of versions, the deletion of route tables."""
+    LambdaVersion.get_cfn_attribute = lambda self, attribute: {"Version": str(self.version)}[attribute]
+    LambdaVersion.physical_resource_id = property(lambda self: f"version-{self.version}")
+
+    def delete(table: RouteTable, account: str, region: str) -> None:
+        table._associations.clear()
+        table.ec2_backend.delete_route_table(table.id)
+
+    RouteTable.delete = delete
+
+
+complete_models()
+PLACEHOLDERS = make_placeholders()
+"""Made once and kept: a class knows its subclasses only as long as someone else does."""
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The server, the environment in which programs find it, and the CDK CLI in a project's folder."""
+
+    url: str
+    environment: Mapping[str, str]
+    docker_log: Path
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the server."""
+        return boto3.client(
+            service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
+
+    def cdk(self, folder: Path, *arguments: str) -> str:
+        """Run the real `cdk`, as a user would in `folder`; its output, for messages.
+
+        Change sets are left out (`--method=direct`): moto forgets a stack's resources over the second one.
+        """
+        done = subprocess.run(
+            ["cdk", *arguments],
+            cwd=folder,
+            env=dict(self.environment),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def deploy(self, folder: Path, *stacks: str) -> str:
+        """`cdk deploy`, of all stacks when none is named."""
+        return self.cdk(
+            folder, "deploy", *(stacks or ["--all"]), "--method=direct", "--require-approval=never", "--concurrency=2"
+        )
+
+    def destroy(self, folder: Path, *stacks: str) -> str:
+        """`cdk destroy` of what was synthesized last, of all stacks when none is named."""
+        return self.cdk(folder, "destroy", "--app=cdk.out", *(stacks or ["--all"]), "--force")
+
+    def stacks(self) -> dict[str, str]:
+        """Name -> status of the stacks that stand, without the CDK's own."""
+        found = self.client("cloudformation").describe_stacks()["Stacks"]
+        return {stack["StackName"]: stack["StackStatus"] for stack in found if stack["StackName"] != "CDKToolkit"}
+
+    def images_built(self) -> list[dict[str, Any]]:
+        """What the stand-in for docker was asked to build: arguments and environment of each build."""
+        calls = [json.loads(line) for line in self.docker_log.read_text().splitlines()] if self.docker_log.exists() else []
+        return [call for call in calls if call["arguments"][0] == "build"]
+
+
+@contextmanager
+def aws_server(folder: Path) -> Iterator[Aws]:
+    """The server on a free port, and a docker that needs no engine."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        _, port = server.get_host_and_port()
+        url = f"http://localhost:{port}"  # the word: the CLI takes a template's address apart, and an IP breaks that
+        docker = folder / "docker"
+        docker.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests/cdk_app/docker_stand_in.py"} "$@"\n')
+        docker.chmod(0o755)
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}/usr/bin{os.pathsep}/bin",
+            "HOME": str(folder),
+            "AWS_ENDPOINT_URL": url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CDK_DOCKER": str(docker),
+            "DOCKER_STAND_IN": str(folder / "docker-state"),
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CI": "true",
+            **CREDENTIALS,
+        }
+        yield Aws(url, environment, folder / "docker-state" / "calls.jsonl")
+    finally:
+        server.stop()

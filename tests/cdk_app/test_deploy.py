@@ -1,0 +1,48 @@
+"""The real `cdk` deploys to a server that speaks AWS's API, as a user's first afternoon would."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from packager.manifest import Manifest
+from tests.cdk_app.aws import PLACEHOLDERS, Aws, aws_server
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with aws_server(tmp_path_factory.mktemp("aws")) as server:
+        server.cdk(tmp_path_factory.mktemp("bootstrap"), "bootstrap", "aws://123456789012/us-east-1")
+        yield server
+
+
+def write_app(folder: Path, project_in: Any, *apis: Any) -> Path:
+    """What `cxpack synth` leaves behind: the manifest, the contexts and cdk.json."""
+    project_in(folder / "cxpack.out", Manifest(project="p", apis=apis))
+    (folder / "cdk.json").write_bytes((Path(__file__).parent.parent.parent / "cdk.json").read_bytes())
+    return folder
+
+
+def test_deploy_and_destroy(aws: Aws, tmp_path: Path, project_in: Any, api_of: Any) -> None:
+    """Stacks come up complete, their functions and services are there, and nothing of them is left in the end."""
+    project = write_app(
+        tmp_path, project_in, api_of("iris"), api_of("flowers", "fargate"), api_of("sentiment", "gpu"), api_of("speech", "inf")
+    )
+    aws.deploy(project)
+    assert aws.stacks() == {f"p-dev-{stack}": "CREATE_COMPLETE" for stack in ("shared", "iris", "flowers", "sentiment", "speech")}
+    [function] = aws.client("lambda").list_functions()["Functions"]
+    [alias] = aws.client("lambda").list_aliases(FunctionName=function["FunctionName"])["Aliases"]
+    assert (function["MemorySize"], alias["Name"], alias["FunctionVersion"]) == (512, "live", "1")
+    services = [
+        aws.client("ecs").list_services(cluster=cluster)["serviceArns"]
+        for cluster in aws.client("ecs").list_clusters()["clusterArns"]
+    ]
+    assert sorted(len(arns) for arns in services) == [1, 1, 1]
+    aws.destroy(project)
+    assert aws.stacks() == {}
+    assert not aws.client("lambda").list_functions()["Functions"]
+    assert all(vpc["IsDefault"] for vpc in aws.client("ec2").describe_vpcs()["Vpcs"])
+    assert not {kind: made.standing for kind, made in PLACEHOLDERS.items() if kind != "AWS::S3::BucketPolicy" and made.standing}
