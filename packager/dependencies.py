@@ -1,7 +1,7 @@
 """Which of a project's files are needed to install its dependencies, before the rest of the project is copied."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 
 INSTALLERS = ("dependencies.sh", "conda-packages.txt", "requirements.txt")
 """In the order in which Cortex ran them."""
@@ -11,25 +11,27 @@ _WORD = re.compile(r"[^\s\"'=,;()\[\]]+")
 _BEFORE_A_PATH = re.compile(r"^(-[a-z]|file:)?(\./)*")
 
 
-def dependency_files(project: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of the context's dependencies/ folder; paths are relative to the project, with `/`.
+def dependency_files(project: Collection[str], read: Callable[[str], bytes]) -> list[str]:
+    """Those of the project's paths that belong into the context's dependencies/ folder, sorted.
 
-    The three installers are always there, empty when the project has none, because a Dockerfile cannot ask. What one of
-    them names comes along (`-r base.txt`, `./wheels/x.whl`, `bash setup/apt.sh`), what that names in turn too, and
-    everything when one installs the project itself (`.`): then every edit installs again, otherwise none does.
+    They are the installers that the project has and what these name (`-r base.txt`, `./wheels/x.whl`,
+    `bash setup/apt.sh`), what that names in turn, and everything when one installs the project itself (`.`): then every
+    edit installs again, otherwise none does. Paths are relative to the project, with `/`; `read` gives a file's bytes.
     """
-    needed = {name: project.get(name, b"") for name in INSTALLERS}
-    waiting = list(INSTALLERS)
+    paths = set(project)
+    needed = {name for name in INSTALLERS if name in paths}
+    waiting = sorted(needed)
     while waiting:
-        text = needed[waiting.pop()].decode("utf-8", "replace")
-        for named in _named(text if "\0" not in text else "", project):  # a wheel names nothing
-            if named not in needed:
-                needed[named] = project[named]
-                waiting.append(named)
-    return needed
+        content = read(waiting.pop())
+        if b"\0" in content:  # a wheel names nothing
+            continue
+        found = set(_named(content.decode("utf-8", "replace"), paths)) - needed
+        needed |= found
+        waiting += sorted(found)
+    return sorted(needed)
 
 
-def _named(text: str, project: Mapping[str, bytes]) -> Iterator[str]:
+def _named(text: str, project: Collection[str]) -> Iterator[str]:
     for line in text.splitlines():
         for word in _WORD.findall(_COMMENT.sub("", line)):
             path = _BEFORE_A_PATH.sub("", word).rstrip("/")
