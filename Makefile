@@ -43,7 +43,7 @@ examples/%/models: examples/%/export.py requirements.txt | .venv/.ready
 
 # Builds the CPU images (FLAVOURS="onnx-cpu" for one) and runs each as Lambda, ECS and SageMaker do.
 images: setup examples
-	$(BIN)/python -m pytest -m image -v -rs tests/layers
+	$(BIN)/python -m pytest -m image -v -s -rs tests/layers
 
 test: lint types examples
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -76,8 +76,8 @@ def make_base() -> None:
 
 
 def say(line: str) -> None:
-    """A line of progress, shown at once: builds take minutes."""
-    sys.__stderr__.write(f"images: {line}\n")  # type: ignore[union-attr]  # pytest captures the other one
+    """A line of progress (`make images` shows them): builds take minutes."""
+    print(f"images: {line}", file=sys.stderr)
 
 
 @dataclass(frozen=True)
