@@ -6,14 +6,14 @@ clock or the hash seed.
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-from packager.dependencies import dependency_files
+from packager.dependencies import INSTALLERS, dependency_files
 from packager.images import Flavour
 from packager.project import ProjectFile, project_files
 from packager.spec import ApiSpec
@@ -137,25 +137,13 @@ def _runtime_files() -> Iterator[ContextFile]:
         yield ContextFile(f"runtime_handler/{source.relative_to(root).as_posix()}", source)
 
 
-class _Contents(Mapping[str, bytes]):
-    """The project's files as `dependency_files` asks for them: read when looked at, for a project may be large."""
-
-    def __init__(self, sources: list[ProjectFile]) -> None:
-        self._sources = {file.path: file.source for file in sources}
-
-    def __getitem__(self, path: str) -> bytes:
-        return self._sources[path].read_bytes()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sources)
-
-    def __len__(self) -> int:
-        return len(self._sources)
-
-
 def _dependency_files(sources: list[ProjectFile]) -> Iterator[ContextFile]:
-    for name, content in dependency_files(_Contents(sources)).items():
-        yield ContextFile(f"dependencies/{name}", content)
+    files = {file.path: file.source for file in sources}
+    # An installer that the project lacks is an empty file: a Dockerfile cannot ask.
+    contents: dict[str, bytes | Path] = dict.fromkeys(INSTALLERS, b"")
+    contents.update((path, files[path]) for path in dependency_files(files, lambda path: files[path].read_bytes()))
+    for path, content in contents.items():
+        yield ContextFile(f"dependencies/{path}", content)
 
 
 def _model_files(models: list[tuple[Path, str]]) -> Iterator[ContextFile]:
