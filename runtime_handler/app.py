@@ -4,13 +4,14 @@ Plain ASGI, because a framework costs more than most models do: it takes 160 to 
 its JSON 6 to 17.
 """
 
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from runtime_handler.asgi import Disconnected, Receive, Scope, Send, read_request, request_id, send_answer
-from runtime_handler.codec import JSON, dump_json
+from runtime_handler.codec import JSON, TEXT, dump_json
 from runtime_handler.errors import (
     BadModelVersion,
     BadPayload,
@@ -21,6 +22,7 @@ from runtime_handler.errors import (
     ServeError,
     Unavailable,
 )
+from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.request import Answer, Headers, Request
 from runtime_handler.service import PredictorFailed, Service
@@ -42,6 +44,11 @@ PREDICT_PATHS = ("/", "/predict", "/invocations")
 """Where predictions are made besides the API's own endpoint: Cortex's and SageMaker's paths."""
 
 CLIENT_CLOSED_REQUEST = 499
+STATUS_CLASSES = tuple(f"{hundreds}XX" for hundreds in range(10))
+SLOW_MS = 5_000
+"""A request that takes as long is worth a line in the log."""
+
+log = logging.getLogger("cxpack")
 
 
 class App:
@@ -52,6 +59,7 @@ class App:
         self._run = run
         self._recorder = recorder
         self.in_flight = 0
+        self._log_requests = log.isEnabledFor(logging.DEBUG)
         self._predict_paths = frozenset((*PREDICT_PATHS, service.spec.endpoint))
         self._pages: dict[str, Callable[[], Answer]] = {
             **dict.fromkeys(self._predict_paths, self._describe),
@@ -78,7 +86,7 @@ class App:
             return page()
         predicts = path in self._predict_paths
         if method == "OPTIONS" and predicts:  # a browser's preflight; the answer is in the headers of every answer
-            return Answer(200, b"", None, [])
+            return Answer(200, b"", TEXT, [])
         allowed = "GET, POST, OPTIONS" if predicts else "GET"
         message = f"{path} takes {allowed}, not {method}"
         return json_answer(405, {"error": message, "kind": "method_not_allowed"}, [(b"allow", allowed.encode())])
@@ -91,6 +99,7 @@ class App:
         started = time.perf_counter()
         self.in_flight += 1
         status = 500
+        sending = False
         try:
             try:
                 request = await read_request(scope, receive, identity, parse_forms=self._service.reads_payload)
@@ -98,13 +107,27 @@ class App:
             except (ServeError, PredictorFailed) as error:
                 answer = error_answer(error)
             status = answer.status
+            sending = True
             await send_answer(scope, receive, send, _identified(answer, identity))
         except Disconnected:
             status = CLIENT_CLOSED_REQUEST
+        except Exception as error:  # the outermost boundary of a request: the next one must find the server alive
+            status = 500
+            log.error("answering failed: %s", describe(error), extra={"traceback": user_traceback(error), "request_id": identity})
+            if sending:
+                raise  # part of the answer may be out: the server ends the connection
+            await send_answer(scope, receive, send, _identified(error_answer(PredictorFailed()), identity))
         finally:
             self.in_flight -= 1
-            self._recorder.record("StatusCode", 1, Code=f"{status // 100}XX")
-            self._recorder.record("Latency", round((time.perf_counter() - started) * 1000, 3))
+            self._done(status, identity, (time.perf_counter() - started) * 1000)
+
+    def _done(self, status: int, identity: str, milliseconds: float) -> None:
+        self._recorder.record("StatusCode", 1, Code=STATUS_CLASSES[status // 100])
+        self._recorder.record("Latency", round(milliseconds, 3))
+        if milliseconds >= SLOW_MS:
+            log.warning("slow request", extra={"request_id": identity, "status": status, "duration_ms": round(milliseconds)})
+        elif self._log_requests:
+            log.debug("request", extra={"request_id": identity, "status": status, "duration_ms": round(milliseconds, 3)})
 
     def _refusal(self) -> ServeError | None:
         """Why no request may come in now."""

@@ -62,15 +62,20 @@ async def _read_body(receive: Receive) -> bytes:
 
 
 async def _read_form(scope: Scope, receive: Receive) -> Any:
-    from starlette.exceptions import HTTPException  # here, for only forms need it
+    from python_multipart.exceptions import FormParserError  # here, for only forms need it
+    from starlette.formparsers import MultiPartException
     from starlette.requests import ClientDisconnect
     from starlette.requests import Request as StarletteRequest
 
     try:
         # Parts are limited by the request's size, not one by one, as when Cortex was young.
         return await StarletteRequest(scope, receive).form(max_part_size=1 << 30)  # type: ignore[arg-type]  # typed wider here
-    except HTTPException as error:
-        raise BadPayload(f"the form cannot be parsed: {error.detail}") from None
+    except MultiPartException as error:
+        raise BadPayload(f"the form cannot be parsed: {error.message}") from None
+    except KeyError:
+        raise BadPayload("the form cannot be parsed: its content type has no boundary") from None
+    except (FormParserError, UnicodeDecodeError) as error:
+        raise BadPayload(f"the form cannot be parsed: {error}") from None
     except ClientDisconnect:
         raise Disconnected from None
 

@@ -14,6 +14,7 @@ from runtime_handler.codec import TEXT, answer_of
 from runtime_handler.contract import ServeSpec
 from runtime_handler.errors import BadModelInput, NotReady, ServeError
 from runtime_handler.importing import describe, user_traceback
+from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models import lease
 from runtime_handler.models.model import Models
@@ -38,7 +39,7 @@ class Service:
         self.models: Models | None = None
         self._project = project
         self._open_models = open_models
-        self._recorder = recorder
+        self._monitor = Monitor(spec.monitoring, recorder) if spec.monitoring else None
         self._predictor: Predictor | None = None
         self._later: Callable[..., None] | None = None
 
@@ -80,6 +81,8 @@ class Service:
             if answer_to is None:
                 raise _failed(error, request) from error
             return answer_to
+        if self._monitor is not None:
+            self._monitor.observe(prediction)
         if predictor.post_predict is not None:
             self._after(predictor, prediction, arguments, request)
         return answer

@@ -13,10 +13,10 @@ from mangum import Mangum
 
 from runtime_handler.app import App
 from runtime_handler.entrypoints.compose import compose, read_spec
+from runtime_handler.entrypoints.invocation import DirectInvocation, fitting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import read_settings
 from runtime_handler.errors import StartError
-from runtime_handler.metrics.recorder import NullRecorder
 from runtime_handler.models.refresh import RequestRefresh
 from runtime_handler.request import Answer, Request
 
@@ -42,16 +42,13 @@ def run() -> int:
 def make_handler() -> Handler:
     """The function that Lambda calls with each event, with the API started. Raises StartError."""
     settings = read_settings()
-    spec = read_spec(settings)
-    recorder = NullRecorder()
-    composed = compose(spec, settings, recorder)
-    service = composed.service
+    composed = compose(read_spec(settings), settings)
+    service, recorder = composed.service, composed.recorder
     try:
         service.start()
     except StartError as error:
         report(error)
         raise
-
     refresh = RequestRefresh(composed.manager, settings.poll_s) if composed.manager else None
 
     async def predict(request: Request) -> Answer:
@@ -60,4 +57,13 @@ def make_handler() -> Handler:
         return service.predict(request)
 
     asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum takes the current one
-    return Mangum(App(service, predict, recorder), lifespan="off")  # type: ignore[arg-type]
+    app: Any = App(service, predict, recorder)  # Mangum types messages as mutable
+    adapter = Mangum(app, lifespan="off", custom_handlers=[DirectInvocation])
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        try:
+            return fitting(adapter(event, context))
+        finally:
+            recorder.flush()
+
+    return handler

@@ -1,13 +1,15 @@
 """What every entry point does first: read api.json, enter the project, set up logs, make the Service."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtime_handler import logs
 from runtime_handler.contract import FormatError, ModelsSpec, ServeSpec
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
-from runtime_handler.metrics.recorder import Recorder
+from runtime_handler.logs import LogFormat
+from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, write_to_stdout
 from runtime_handler.models.layout import Layout
 from runtime_handler.models.manager import Manager, open_manager
 from runtime_handler.predictors.base import Load
@@ -31,14 +33,20 @@ def read_spec(settings: Settings) -> ServeSpec:
 
 @dataclass(slots=True)
 class Composed:
-    """A service, not started; `manager` is there once the service has opened the API's models."""
+    """A service, not started, and its recorder; `manager` is there once the service has opened the API's models."""
 
     service: Service
+    recorder: EmfRecorder
     manager: Manager | None = None
 
 
-def compose(spec: ServeSpec, settings: Settings, recorder: Recorder) -> Composed:
+SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
+"""Metric lines are for machines: who reads a terminal does not want them."""
+
+
+def compose(spec: ServeSpec, settings: Settings) -> Composed:
     """The service of an API; from here on the process is the project's."""
+    recorder = EmfRecorder(spec.name, SINKS[settings.log_format])
     logs.configure(spec.predictor.log_level, settings.log_format, spec.name)
     root = settings.api_json.parent
     project = root / "project"
@@ -58,5 +66,5 @@ def compose(spec: ServeSpec, settings: Settings, recorder: Recorder) -> Composed
         )
         return composed.manager
 
-    composed = Composed(Service(spec, project, open_models, recorder))
+    composed = Composed(Service(spec, project, open_models, recorder), recorder)
     return composed

@@ -16,7 +16,8 @@ from runtime_handler.entrypoints.compose import Composed, compose, read_spec
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
-from runtime_handler.metrics.recorder import NullRecorder, Recorder
+from runtime_handler.metrics.emf_recorder import EmfRecorder
+from runtime_handler.metrics.in_flight import InFlightSampler
 from runtime_handler.models.refresh import ThreadRefresh
 from runtime_handler.threads import Threads
 
@@ -24,8 +25,31 @@ DRAIN_S = 25
 """How long requests in flight may take after SIGTERM; ECS and SageMaker kill after 30 s."""
 KEEP_ALIVE_S = 75
 """Longer than the 60 s of a load balancer, which must be the one that closes an idle connection."""
+BACKLOG = 2048
 
 log = logging.getLogger("cxpack")
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code of the process. Raises StartError when it cannot begin to."""
+    spec = read_spec(settings)
+    listener = listen(settings.host, settings.port)
+    composed = compose(spec, settings)
+    log.info("listening on %s port %d", *listener.getsockname()[:2])
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(composed, listener, settings.poll_s))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises StartError."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise StartError(f"cannot listen on {host} port {port}: {error.strerror}") from None
+    listener.listen(BACKLOG)
+    return listener
 
 
 class _Server(uvicorn.Server):
@@ -38,34 +62,8 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code of the process."""
-    spec = read_spec(settings)
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        raise StartError(f"cannot listen on {settings.host} port {settings.port}: {error.strerror}") from None
-    listener.listen(2048)
-    recorder = NullRecorder()
-    composed = compose(spec, settings, recorder)
-
-    log.info("listening on %s port %d", *listener.getsockname()[:2])
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(composed, recorder, listener, settings.poll_s))
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # Windows has none
-        return None
-    return uvloop.new_event_loop
-
-
-async def _serve(composed: Composed, recorder: Recorder, listener: socket.socket, poll_s: float) -> int:
-    service = composed.service
+async def _serve(composed: Composed, listener: socket.socket, poll_s: float) -> int:
+    service, recorder = composed.service, composed.recorder
     loop = asyncio.get_running_loop()
     threads = Threads(service.spec.predictor.threads_per_process, loop)
     service.run_post_predict_with(threads.run_later)
@@ -85,10 +83,17 @@ async def _serve(composed: Composed, recorder: Recorder, listener: socket.socket
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
-    starting = asyncio.create_task(_start(threads, composed, server, poll_s))
+    beside = (
+        asyncio.create_task(_start(threads, composed, server, poll_s)),
+        asyncio.create_task(_measure(app, recorder)),
+    )
     await server._serve([listener])  # serve() without its signal handlers
-    starting.cancel()
+    for task in beside:
+        task.cancel()
     threads.close(timeout=2)
+    if composed.manager is not None:
+        composed.manager.close()
+    recorder.flush()
     return server.exit_code
 
 
@@ -102,3 +107,23 @@ async def _start(threads: Threads, composed: Composed, server: _Server, poll_s: 
     log.info("ready")
     if composed.manager is not None:
         ThreadRefresh(composed.manager, poll_s).start()
+
+
+async def _measure(app: App, recorder: EmfRecorder) -> None:
+    loop = asyncio.get_running_loop()
+
+    def flush() -> None:
+        loop.run_in_executor(None, recorder.flush)  # a full pipe must not hold up the loop
+
+    sampler = InFlightSampler(lambda: app.in_flight, recorder, flush)
+    while True:
+        await asyncio.sleep(1)
+        sampler.tick()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return None
+    return uvloop.new_event_loop

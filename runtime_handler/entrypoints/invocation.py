@@ -1,0 +1,59 @@
+"""Invocations that come from no HTTP front, and answers that do not fit through Lambda."""
+
+import base64
+import json
+from typing import Any
+
+LARGEST_RESPONSE = 6_291_556
+"""Bytes of a function's whole response; AWS's page "Lambda quotas" says 6 MB, its error message this number."""
+SURELY_FITS = LARGEST_RESPONSE // 6
+"""Characters of body that fit whatever their encoding: JSON writes at most six bytes for one."""
+
+
+class DirectInvocation:
+    """A Mangum handler for `aws lambda invoke`: an event of no HTTP front is the JSON payload itself.
+
+    The answer has the form of the HTTP fronts: statusCode, headers, body, isBase64Encoded.
+    """
+
+    @classmethod
+    def infer(cls, event: Any, context: Any, config: Any) -> bool:  # noqa: ARG003  Mangum's signature
+        """Whether no HTTP front made this event; all of theirs carry a requestContext."""
+        return not (isinstance(event, dict) and "requestContext" in event)
+
+    def __init__(self, event: Any, context: Any, config: Any) -> None:  # noqa: ARG002  as above
+        self.body = json.dumps(event).encode()
+        self.scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"content-type", b"application/json")],
+            "aws.context": context,
+        }
+
+    def __call__(self, response: Any) -> dict[str, Any]:
+        """The response that Mangum gathered, as the caller gets it."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in response["headers"]}
+        try:
+            body, encoded = response["body"].decode(), False
+        except UnicodeDecodeError:
+            body, encoded = base64.b64encode(response["body"]).decode(), True
+        return {"statusCode": response["status"], "headers": headers, "body": body, "isBase64Encoded": encoded}
+
+
+def fitting(response: dict[str, Any]) -> dict[str, Any]:
+    """`response`, or an error in its place that says why Lambda could not have returned it."""
+    if len(response.get("body") or "") <= SURELY_FITS:
+        return response
+    size = len(json.dumps(response).encode())
+    if size <= LARGEST_RESPONSE:
+        return response
+    message = f"the answer takes {size:,} bytes and Lambda returns at most 6 MB; return less, or set deploy.target: ecs"
+    error = {"error": message, "kind": "answer_too_large"}
+    return {
+        "statusCode": 500,
+        "headers": {"content-type": "application/json"},
+        "body": json.dumps(error),
+        "isBase64Encoded": False,
+    }

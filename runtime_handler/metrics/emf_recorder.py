@@ -1,0 +1,69 @@
+"""The Recorder that writes EMF: values gather until somebody flushes them to a sink."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from runtime_handler.contract import METRICS
+from runtime_handler.metrics.emf import Series, dimension_value, emf_lines
+
+Sink = Callable[[str], None]
+"""Where metric lines go: takes whole lines, each with its newline."""
+
+MOST_CLASSES = 100
+OTHER_CLASS = "__other__"
+"""Class that stands for all beyond the first MOST_CLASSES of a process: every class is a metric that costs money."""
+
+
+class EmfRecorder:
+    """Gathers values from any thread; `flush` writes and forgets them. Neither raises."""
+
+    def __init__(self, api: str, sink: Sink, clock: Callable[[], float] = time.time) -> None:
+        self._api = dimension_value(api)
+        self._sink = sink
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._values: dict[Series, list[float]] = {}
+        self._classes: set[str] = set()
+
+    def record(self, metric: str, value: float, **dimensions: str) -> None:
+        """See `Recorder.record`."""
+        if metric not in METRICS:
+            return
+        with self._lock:
+            series = (metric, tuple(sorted((name, self._allowed(name, value)) for name, value in dimensions.items())))
+            values = self._values.get(series)
+            if values is None:
+                values = self._values[series] = []
+            values.append(value)
+
+    def flush(self) -> None:
+        """Write everything recorded since the last time."""
+        with self._lock:
+            values, self._values = self._values, {}
+        lines = emf_lines(self._api, values, int(self._clock() * 1000))
+        if lines:
+            self._sink("".join(line + "\n" for line in lines))
+
+    def _allowed(self, name: str, value: str) -> str:
+        value = dimension_value(value)
+        if name == "Class" and value not in self._classes:
+            if len(self._classes) >= MOST_CLASSES:
+                return OTHER_CLASS
+            self._classes.add(value)
+        return value
+
+
+def write_to_stdout(lines: str) -> None:
+    """Write to file descriptor 1 past Python's buffer; a closed or full pipe loses metrics, never a request."""
+    data = lines.encode()
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except OSError:
+        return
+
+
+def discard(lines: str) -> None:
+    """Write nothing."""

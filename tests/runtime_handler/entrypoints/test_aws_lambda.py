@@ -1,0 +1,54 @@
+"""The function under the real runtime interface emulator: starts that fail, metrics, limits."""
+
+import json
+from pathlib import Path
+
+from tests.runtime_handler.emulator import as_response, emulating, http_api_event
+from tests.runtime_handler.harness import ECHO, write_context
+
+JSON = {"content-type": "application/json"}
+
+
+def metric_lines(log: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.splitlines() if line.startswith('{"_aws"')]
+
+
+def test_a_failing_constructor_is_an_init_error(tmp_path: Path) -> None:
+    """The runtime API is told our sentence; the log has the user's traceback without our frames."""
+    broken = ECHO.replace("self.config = config", "raise RuntimeError('no weights')")
+    with emulating(write_context(tmp_path, {"predictor.py": broken})) as function:
+        answer = function.invoke({})
+        assert "__init__ raised RuntimeError: no weights" in answer["errorMessage"]
+        [line] = [json.loads(line) for line in function.log.splitlines() if '"traceback"' in line]
+    assert line["traceback"].splitlines()[-1] == "RuntimeError: no weights"
+    assert "runtime_handler" not in line["traceback"]
+
+
+def test_each_invocation_writes_one_metric_line(tmp_path: Path) -> None:
+    """Status, latency and nothing else for an API without monitoring; refused methods and GETs write none."""
+    with emulating(write_context(tmp_path, {"predictor.py": ECHO})) as function:
+        function.request("GET", "/iris", "", {}, b"")
+        function.request("POST", "/iris", "", JSON, b"1")
+        function.request("POST", "/iris", "", JSON, b"{")
+        lines = metric_lines(function.log)
+    assert [(line["APIName"], line["Code"], line["StatusCode"]) for line in lines] == [("iris", "2XX", 1), ("iris", "4XX", 1)]
+    assert all(isinstance(line["Latency"], int | float) for line in lines)
+
+
+def test_an_answer_that_lambda_cannot_return_is_a_clear_error(tmp_path: Path) -> None:
+    """Beyond 6 MB the caller is told so, and what to do; just below, the answer arrives."""
+    predictor = ECHO.replace("return payload", "return 'x' * payload")
+    with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
+        large = as_response(function.invoke(http_api_event("POST", "/iris", "", JSON, b"6290000")))
+        assert len(large.content) == 6_290_000
+        too_large = as_response(function.invoke(http_api_event("POST", "/iris", "", JSON, b"6300000")))
+    assert (too_large.status_code, too_large.json()["kind"]) == (500, "answer_too_large")
+    assert "6 MB" in too_large.json()["error"]
+
+
+def test_post_predict_runs_before_the_environment_freezes(tmp_path: Path) -> None:
+    """Nothing runs between invocations in Lambda, so it runs within the one that it belongs to."""
+    predictor = ECHO + "\n    def post_predict(self, response, payload):\n        print('after', response, payload)\n"
+    with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
+        assert function.request("POST", "/iris", "", JSON, b"7").json() == 7
+        assert "after 7 7" in function.log

@@ -1,0 +1,200 @@
+"""One corpus of requests, the same status, content type and body from every place that an image can run in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.runtime_handler.emulator import Function, as_response, emulating, load_balancer_event, rest_api_event
+from tests.runtime_handler.harness import Server, serving, write_context
+
+PREDICTOR = """
+import numpy as np
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, StreamingResponse
+
+RETURNS = {
+    "str": "sch\\u00f6n",
+    "bytes": b"\\x00\\xff",
+    "none": None,
+    "nan": [float("nan"), float("inf")],
+    "numpy": {"scalar": np.float32(0.5), "array": np.arange(4).reshape(2, 2), "bool": np.bool_(True)},
+    "object": object(),
+}
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload, query_params):
+        kind = query_params.get("kind")
+        if kind == "http":
+            raise HTTPException(status_code=418, detail="teapot", headers={"X-Tea": "yes"})
+        if kind == "response":
+            return JSONResponse({"made": "by hand"}, status_code=201, headers={"x-own": "1"})
+        if kind == "stream":
+            return StreamingResponse(iter(["a", "b", "c"]), media_type="text/csv")
+        if kind == "raise":
+            raise RuntimeError("secret")
+        if kind in RETURNS:
+            return RETURNS[kind]
+        if isinstance(payload, bytes):
+            return {"bytes": payload.hex()}
+        if hasattr(payload, "multi_items"):
+            return {
+                name: value if isinstance(value, str) else [value.filename, value.file.read().decode()]
+                for name, value in payload.multi_items()
+            }
+        return {"payload": payload, "query": query_params.multi_items()}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request of the corpus."""
+
+    name: str
+    body: bytes = b"{}"
+    content_type: str | None = "application/json"
+    query: str = ""
+    method: str = "POST"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.content_type is None else {"content-type": self.content_type}
+
+
+def _multipart() -> Case:
+    request = httpx.Request("POST", "http://x", data={"a": "1"}, files={"f": ("n.txt", b"inside")})
+    return Case("multipart", request.read(), request.headers["content-type"])
+
+
+CORPUS = [
+    Case("json", b'{"a": [1, 2.5, null, "\xc3\xa9"]}'),
+    Case("json with a charset", b"[1]", "application/json; charset=utf-8"),
+    Case("json in capitals", b"[1]", "Application/JSON"),
+    Case("json with NaN", b"[NaN, -Infinity]"),
+    Case("huge integer", b"123456789012345678901234567890"),
+    Case("scalar json", b"3"),
+    Case("query", b"1", query="a=1&a=2&b=%20x"),
+    Case("broken json", b"{"),
+    Case("empty json", b""),
+    Case("invalid utf-8", b'"\xff"'),
+    Case("raw bytes", b"\x00\x01\xff", "application/octet-stream"),
+    Case("text", b"plain", "text/plain"),
+    Case("no content type", b"plain", None),
+    Case("form", b"a=1&b=x+y", "application/x-www-form-urlencoded"),
+    _multipart(),
+    Case("broken multipart", b"nonsense", "multipart/form-data"),
+    *(Case(f"returns {kind}", query=f"kind={kind}") for kind in ("str", "bytes", "none", "nan", "numpy", "object")),
+    Case("HTTPException", query="kind=http"),
+    Case("own response", query="kind=response"),
+    Case("stream", query="kind=stream"),
+    Case("exception", query="kind=raise"),
+    Case("usage", b"", method="GET"),
+    Case("preflight", b"", method="OPTIONS"),
+    Case("wrong method", b"", method="DELETE"),
+]
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_context(tmp_path_factory.mktemp("context"), {"predictor.py": PREDICTOR})
+
+
+@pytest.fixture(scope="module")
+def server(context: Path) -> Iterator[Server]:
+    with serving(context) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def function(context: Path) -> Iterator[Function]:
+    with emulating(context) as running:
+        yield running
+
+
+def seen(response: httpx.Response) -> tuple[object, ...]:
+    """What must be the same everywhere."""
+    names = ("content-type", "access-control-allow-origin", "x-tea", "x-own", "allow", "retry-after")
+    return (response.status_code, response.content, *(response.headers.get(name) for name in names))
+
+
+def ask(server: Server, case: Case, path: str = "/iris") -> httpx.Response:
+    return server.client.request(case.method, path, params=case.query or None, content=case.body, headers=case.headers)
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
+def test_every_surface_gives_the_same_answer(server: Server, function: Function, case: Case) -> None:
+    """The HTTP server, SageMaker's path and Lambda behind an HTTP API agree on every request."""
+    wanted = seen(ask(server, case))
+    assert seen(ask(server, case, "/invocations")) == wanted or case.name == "wrong method"
+    assert seen(function.request(case.method, "/iris", case.query, case.headers, case.body)) == wanted
+
+
+OTHER_FRONTS = [case for case in CORPUS if case.name in ("json", "query", "raw bytes", "returns bytes", "HTTPException")]
+
+
+@pytest.mark.parametrize("event", [rest_api_event, load_balancer_event])
+@pytest.mark.parametrize("case", OTHER_FRONTS, ids=lambda case: case.name)
+def test_the_other_fronts_of_lambda_agree(server: Server, function: Function, event: object, case: Case) -> None:
+    """REST APIs and load balancers send other events and get the same answers."""
+    assert callable(event)
+    answer = function.invoke(event(case.method, "/iris", case.query, case.headers, case.body))
+    assert seen(as_response(answer)) == seen(ask(server, case))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "content"),
+    [
+        ("json", 200, {"payload": {"a": [1, 2.5, None, "é"]}, "query": []}),
+        ("huge integer", 200, {"payload": 123456789012345678901234567890, "query": []}),
+        ("raw bytes", 200, {"bytes": "0001ff"}),
+        ("form", 200, {"a": "1", "b": "x y"}),
+        ("multipart", 200, {"a": "1", "f": ["n.txt", "inside"]}),
+        ("query", 200, {"payload": 1, "query": [["a", "1"], ["a", "2"], ["b", " x"]]}),
+        ("returns numpy", 200, {"scalar": 0.5, "array": [[0, 1], [2, 3]], "bool": True}),
+        ("own response", 201, {"made": "by hand"}),
+        ("returns object", 500, {"error": "internal server error", "kind": "predictor_error"}),
+        ("exception", 500, {"error": "internal server error", "kind": "predictor_error"}),
+    ],
+)
+def test_payloads_and_returns_as_in_cortex(server: Server, name: str, status: int, content: object) -> None:
+    """What the predictor receives for each content type, and what the caller receives for each return value."""
+    [case] = [case for case in CORPUS if case.name == name]
+    response = ask(server, case)
+    assert (response.status_code, response.json()) == (status, content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "content"),
+    [
+        ("returns str", "text/plain; charset=utf-8", "schön".encode()),
+        ("returns bytes", "application/octet-stream", b"\x00\xff"),
+        ("returns none", "application/json", b"null"),
+        ("returns nan", "application/json", b"[NaN, Infinity]"),
+        ("HTTPException", "text/plain; charset=utf-8", b"teapot"),
+        ("stream", "text/csv; charset=utf-8", b"abc"),
+    ],
+)
+def test_bodies_that_are_not_plain_json(server: Server, name: str, content_type: str, content: bytes) -> None:
+    """Strings are unquoted text, bytes are bytes, NaN is written as json.dumps does, HTTPException's detail is text."""
+    [case] = [case for case in CORPUS if case.name == name]
+    response = ask(server, case)
+    assert (response.headers["content-type"], response.content) == (content_type, content)
+
+
+@pytest.mark.parametrize("name", ["broken json", "empty json", "invalid utf-8", "broken multipart"])
+def test_bodies_that_cannot_be_read_are_the_callers_fault(server: Server, name: str) -> None:
+    """400 with our JSON error."""
+    [case] = [case for case in CORPUS if case.name == name]
+    response = ask(server, case)
+    assert (response.status_code, response.json()["kind"]) == (400, "bad_payload")
+
+
+def test_an_event_of_no_front_is_the_payload_itself(function: Function) -> None:
+    """`aws lambda invoke` with the payload as event predicts, too."""
+    answer = function.invoke({"x": 1})
+    assert (answer["statusCode"], answer["body"]) == (200, '{"payload": {"x": 1}, "query": []}')
