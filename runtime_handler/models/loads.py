@@ -44,13 +44,17 @@ class Pool(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One version to load: which files, found in which listing (None: they must be on disk), and what must not make room."""
+    """One version to load: which files, found in which listing (None: they must be on disk).
+
+    Others make room for it, but those to `keep`, and none at all without `evict`; `wait_s` is how long it waits for room.
+    """
 
     key: ModelId
     files: Files
     listed: Listed | None
     keep: Collection[ModelId] = ()
     wait_s: float = 0.0
+    evict: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -144,6 +148,9 @@ class Loads:
             error = ModelLoading(f"model {order.key.name!r} version {order.key.version} is being uploaded: {changed}")
         except SourceError as silent:
             error = self._fail(order, str(silent), store=True)
+        except MemoryError:
+            self._fail(order, "MemoryError: there is not enough memory", store=False)
+            error = NoCapacity(f"there is not enough memory to load model {order.key.name!r}", model=order.key.name)
         except (Exception, SystemExit) as problem:  # the user's loader may raise anything; the other models must serve
             log.exception("model %s version %s cannot be loaded", order.key.name, order.key.version)
             error = self._fail(order, f"{type(problem).__name__}: {problem}", store=False)
@@ -175,6 +182,8 @@ class Loads:
     def _reserve(self, load: Load) -> int:
         """A slot beside the copy that serves; in its place when the cache is too small for both."""
         order, size = load.order, int(load.order.files.bytes * MEMORY_FACTOR)
+        if not order.evict:
+            return self._memory.reserve(size, 0.0, keep=tuple(self._memory.table))
         if self._memory.holds_beside(size, order.keep):
             return self._memory.reserve(size, order.wait_s, keep=order.keep, waiting=load.waiting)
         for key in order.keep:

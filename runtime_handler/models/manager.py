@@ -17,6 +17,7 @@ from runtime_handler.models import lease
 from runtime_handler.models.catalog import KnownModel, Version
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.failures import as_error
+from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
 from runtime_handler.models.loads import Loads, Order, Pool
 from runtime_handler.models.memory import MemoryTier
@@ -55,6 +56,8 @@ def open_manager(
 ) -> "Manager":
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
 
+    A spec without paths and dir is an API whose models are loaded by folder (`Manager.folders`).
+
     `store` is the folder of all APIs' models on disk; `threads` the API's `threads_per_process`: no more than that, nor
     than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start,
     `places` opens sources.
@@ -85,22 +88,19 @@ def open_manager(
         )
 
     shelf = Shelf(memory, disk, open_loads, on_demand=spec.cache_size is not None)
-    updates = Updates(
-        shelf,
-        Scanner(spec, places or Places(root)),
-        layout=layout,
-        settle_s=settle_s,
-        recorder=recorder,
-        clock=clock,
-        pause=pause,
-    )
-    return Manager(shelf, updates, spec, recorder)
+    scanner = Scanner(spec, places or Places(root)) if spec.paths or spec.dir is not None else None
+    updates = Updates(shelf, scanner, layout=layout, settle_s=settle_s, recorder=recorder, clock=clock, pause=pause)
+    return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)
 
 
 class Manager:
-    """The models of one API; see `model.Models` for what requests see of it."""
+    """The models of one API; see `model.Models` for what requests see of it.
 
-    def __init__(self, shelf: Shelf, updates: Updates, spec: ModelsSpec, recorder: Recorder) -> None:
+    `folders` loads and unloads models by folder, for SageMaker's multi-model endpoints; the spec then names none.
+    """
+
+    def __init__(self, shelf: Shelf, updates: Updates, folders: Folders, spec: ModelsSpec, recorder: Recorder) -> None:
+        self.folders = folders
         self._shelf, self._updates, self._spec, self._recorder = shelf, updates, spec, recorder
         self._single = spec.single
         self._configured = {path.name: path.path for path in spec.paths}

@@ -29,8 +29,8 @@ class Shelf:
         self._pending: set[str] = set()
         self._lock = threading.RLock()
 
-    def adopt(self, catalog: Catalog) -> None:
-        """Make a new catalog the truth, and let go of what is not in it any more."""
+    def adopt(self, catalog: Catalog, *, load: bool = True) -> None:
+        """Make a new catalog the truth, and let go of what is not in it any more; `load` makes what is new due."""
         with self._lock:
             before, self.catalog = self.catalog, catalog
             changed = {name for name in (*before, *catalog) if before.get(name) is not catalog.get(name)}
@@ -40,7 +40,8 @@ class Shelf:
                     if number not in kept:
                         self._let_go(ModelId(name, number))
                 self.choose(name)
-            self._pending |= changed
+            if load:
+                self._pending |= changed
 
     def clear_disk(self) -> None:
         """Remove versions from the disk that the catalog does not have."""

@@ -24,12 +24,12 @@ ASKED = 16
 
 
 class Updates:
-    """Keeps a shelf in step with what the scanner sees."""
+    """Keeps a shelf in step with what the scanner sees; without one, there is nothing to see."""
 
     def __init__(
         self,
         shelf: Shelf,
-        scanner: Scanner,
+        scanner: Scanner | None,
         *,
         layout: Layout,
         settle_s: float,
@@ -44,9 +44,11 @@ class Updates:
 
     def start(self) -> None:
         """The first scan and the loads that follow; waits for versions that are whole, but whose settle time runs yet."""
+        if self._scanner is None:
+            return
         self._shelf.disk.open()
         known = from_disk(self._shelf.disk.entries())
-        scan = self._first_scan(known)
+        scan = self._first_scan(self._scanner, known)
         catalog = self._refresh(known, scan)
         if scan.error is None:
             catalog = present(catalog)
@@ -63,20 +65,21 @@ class Updates:
         if not self._ticking.acquire(blocking=False):
             return
         try:
-            scan = self._checked(self._scanner.scan())
-            self._note(scan)
-            self._adopt(self._refresh(self._shelf.catalog, scan), wait=wait)
+            if self._scanner is not None:
+                scan = self._checked(self._scanner.scan())
+                self._note(scan)
+                self._adopt(self._refresh(self._shelf.catalog, scan), wait=wait)
             self._shelf.loads.tidy()
         except Exception:  # the loop that calls this must outlive whatever happens; the loaded models keep serving
             log.exception("refreshing the models failed; the loaded ones keep serving")
         finally:
             self._ticking.release()
 
-    def _first_scan(self, known: Catalog) -> Scan:
+    def _first_scan(self, scanner: Scanner, known: Catalog) -> Scan:
         deadline = self.now() + START_PATIENCE_S
         delay = 0.25
         while True:
-            scan = self._scanner.scan()
+            scan = scanner.scan()
             error = scan.error or next(iter(scan.failed.values()), None)
             if error is None or (scan.models and error.permanent) or known:
                 self._note(scan)

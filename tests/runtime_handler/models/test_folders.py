@@ -1,0 +1,94 @@
+"""SageMaker's multi-model interface on the manager."""
+
+from pathlib import Path
+
+import pytest
+
+from runtime_handler.contract import ModelsSpec
+from runtime_handler.errors import BadModel, ModelExists, ModelNotFound, NoRoom
+from runtime_handler.models.layout import ONNX, Layout
+from runtime_handler.models.manager import Manager, open_manager
+from tests.runtime_handler.models.builders import Loader
+
+
+def a_multi_model_manager(store: Path, *, layout: Layout = ONNX, limit: int | None = None) -> Manager:
+    spec = ModelsSpec(cache_size=limit, disk_cache_size=limit)
+    manager = open_manager(spec, api_name="api", root=store, layout=layout, load=Loader(), store=store)
+    manager.start()
+    return manager
+
+
+def a_folder(root: Path, name: str, **files: str) -> str:
+    for file, text in (files or {"model.onnx": name}).items():
+        (root / name / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / name / file).write_text(text)
+    return str(root / name)
+
+
+def test_a_folder_becomes_a_model_and_goes_again(tmp_path: Path) -> None:
+    """Loading answers with what was loaded, under the name that SageMaker chose; unloading ends it."""
+    manager = a_multi_model_manager(tmp_path)
+    [status] = manager.folders.load("m-1", a_folder(tmp_path, "one"))
+    assert (status.name, status.version, status.state, status.memory) == ("m-1", 1, "ready", True)
+    assert manager.get("m-1").value == "one"
+    manager.tick()
+    assert [status.name for status in manager.folders.list()] == ["m-1"]
+    manager.folders.unload("m-1")
+    assert manager.folders.list() == []
+    for forgotten in (manager.folders.unload, manager.folders.list, manager.get):
+        with pytest.raises(ModelNotFound):
+            forgotten("m-1")
+
+
+def test_versions_of_a_folder_are_all_loaded(tmp_path: Path) -> None:
+    """A versioned folder is a versioned model; an incomplete version in it is left out."""
+    folder = a_folder(tmp_path, "one", **{"1/a.onnx": "v1", "2/a.onnx": "v2", "3/readme.txt": "no"})
+    manager = a_multi_model_manager(tmp_path)
+    assert [status.version for status in manager.folders.load("m", folder)] == [1, 2]
+    assert (manager.get("m").value, manager.get("m", 1).value) == ("v2", "v1")
+
+
+def test_a_name_is_loaded_once(tmp_path: Path) -> None:
+    """A second load of a name is refused and disturbs nothing."""
+    manager = a_multi_model_manager(tmp_path)
+    manager.folders.load("m", a_folder(tmp_path, "one"))
+    with pytest.raises(ModelExists):
+        manager.folders.load("m", a_folder(tmp_path, "two"))
+    assert manager.get("m").value == "one"
+
+
+def test_no_room_evicts_nobody(tmp_path: Path) -> None:
+    """SageMaker decides what goes when the container is full."""
+    manager = a_multi_model_manager(tmp_path, limit=1)
+    manager.folders.load("a", a_folder(tmp_path, "one"))
+    with pytest.raises(NoRoom):
+        manager.folders.load("b", a_folder(tmp_path, "two"))
+    assert [status.name for status in manager.folders.list()] == ["a"]
+    manager.folders.unload("a")
+    manager.folders.load("b", a_folder(tmp_path, "two"))
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "words"),
+    [
+        ("m", {"model.txt": "x"}, r"holds no onnx model: there is no \*.onnx file"),
+        ("m", {"model.onnx": "broken"}, "cannot read broken"),
+        ("..", {"model.onnx": "x"}, "cannot be a model's name"),
+        ("", {"model.onnx": "x"}, "'' cannot be a model's name"),
+    ],
+)
+def test_what_is_no_model_is_refused_and_forgotten(tmp_path: Path, name: str, files: dict[str, str], words: str) -> None:
+    """A bad folder is told why, and can be loaded once it was mended."""
+    manager = a_multi_model_manager(tmp_path)
+    folder = a_folder(tmp_path, "folder", **files)
+    with pytest.raises(BadModel, match=words):
+        manager.folders.load(name, folder)
+    assert manager.status() == []
+
+
+def test_a_missing_or_relative_folder_is_refused(tmp_path: Path) -> None:
+    """Only an absolute path of a folder can be loaded."""
+    manager = a_multi_model_manager(tmp_path)
+    for folder in (str(tmp_path / "nowhere"), "relative"):
+        with pytest.raises(BadModel, match="is not the absolute path of a folder"):
+            manager.folders.load("m", folder)
