@@ -12,6 +12,7 @@ FORMAT = 1
 
 Target = Literal["lambda", "ecs", "sagemaker"]
 Architecture = Literal["x86_64", "arm64"]
+Strategy = Literal["all_at_once", "canary", "linear"]
 
 
 class ManifestError(Exception):
@@ -20,11 +21,16 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LambdaSize:
-    """Memory in MB (it sets the CPU share too: 1,769 MB a vCPU), timeout in seconds, /tmp in MB."""
+    """Memory in MB (it sets the CPU share too: 1,769 MB a vCPU), timeout in seconds, /tmp in MB.
+
+    `provisioned_concurrency` environments are kept ready; with `snap_start` the others start from a snapshot.
+    """
 
     memory_mb: int
     timeout_s: int
     ephemeral_storage_mb: int
+    provisioned_concurrency: int = 0
+    snap_start: bool = False
 
     def __str__(self) -> str:
         return f"{self.memory_mb} MB"
@@ -64,10 +70,18 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """How an ECS service replaces its tasks, in per cent of the wanted number (ECS's minimum and maximum healthy percent)."""
+    """How a new version takes over.
+
+    An ECS service replaces its tasks within two bounds in per cent of the wanted number (its minimum and maximum healthy
+    percent). A Lambda alias moves `percent` of the traffic and `interval_s` later the rest (canary), or `percent` every
+    `interval_s` (linear), and back at once when an alarm goes off.
+    """
 
     min_healthy_percent: int
     max_healthy_percent: int
+    strategy: Strategy = "canary"
+    percent: int = 10
+    interval_s: int = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +91,32 @@ class S3Grant:
     bucket: str
     prefix: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """IAM actions on resources (ARNs) that the user grants with `deploy.permissions`; a lone `*` comes with a reason."""
+
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """Who may call: everyone, who signs as an IAM identity, or who has a token of `issuer` for one of `audience`."""
+
+    type: Literal["none", "iam", "jwt"] = "none"
+    issuer: str | None = None
+    audience: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """Requests a second on average, and at once."""
+
+    rate: float
+    burst: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +132,9 @@ class Image:
 class ManifestApi:
     """One API, placed. `reason` is the sentence that explains the target; `public` whether the HTTP API routes to it.
 
-    `environment` goes to the container as it is; `max_concurrency` is Cortex's max_replica_concurrency.
+    `environment` goes to the container as it is; `secrets` are environment variables too, each the ARN of a secret or
+    parameter, `ssm:/parameter/name` or `secretsmanager:name`, resolved when the container starts and never written down.
+    `max_concurrency` is Cortex's max_replica_concurrency. `throttle` None leaves the limit to the HTTP API's own.
     """
 
     name: str
@@ -109,6 +151,10 @@ class ManifestApi:
     rollout: Rollout
     environment: Mapping[str, str] = field(default_factory=dict)
     s3_read: tuple[S3Grant, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    auth: Auth = Auth()
+    throttle: Throttle | None = None
 
 
 SIZES: Mapping[str, type[LambdaSize] | type[EcsSize]] = {"lambda": LambdaSize, "ecs": EcsSize}
@@ -116,11 +162,31 @@ SIZES: Mapping[str, type[LambdaSize] | type[EcsSize]] = {"lambda": LambdaSize, "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """An API of a TrafficSplitter, with its per cent of the requests."""
+
+    name: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestSplitter:
+    """A TrafficSplitter: an endpoint whose requests go to APIs of the same manifest by weight; the weights make 100."""
+
+    name: str
+    endpoint: str
+    splits: tuple[Split, ...]
+    public: bool = True
+    auth: Auth = Auth()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The project's name (of stacks and tags) and its APIs, in the order of cortex.yaml."""
+    """The project's name (of stacks and tags), its APIs and its traffic splitters, in the order of cortex.yaml."""
 
     project: str
     apis: tuple[ManifestApi, ...]
+    splitters: tuple[ManifestSplitter, ...] = ()
 
     def dump(self) -> str:
         """The text of manifest.json: sorted keys, two spaces; the same manifest gives the same text."""
@@ -139,7 +205,11 @@ class Manifest:
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise ManifestError(f"manifest.json is not of format {FORMAT}; run `cxpack synth` again with this version of cxpack")
         try:
-            return cls(project=data["project"], apis=tuple(_api(api) for api in data["apis"]))
+            return cls(
+                project=data["project"],
+                apis=tuple(_api(api) for api in data["apis"]),
+                splitters=tuple(_splitter(splitter) for splitter in data["splitters"]),
+            )
         except (AttributeError, KeyError, TypeError, ValueError):
             raise ManifestError("manifest.json lacks what this version of cxpack writes; run `cxpack synth` again") from None
 
@@ -153,5 +223,21 @@ def _api(data: dict[str, Any]) -> ManifestApi:
             "scaling": Scaling(**data["scaling"]),
             "rollout": Rollout(**data["rollout"]),
             "s3_read": tuple(S3Grant(**grant) for grant in data["s3_read"]),
+            "permissions": tuple(
+                Permission(
+                    actions=tuple(permission["actions"]), resources=tuple(permission["resources"]), reason=permission["reason"]
+                )
+                for permission in data["permissions"]
+            ),
+            "auth": _auth(data["auth"]),
+            "throttle": None if data["throttle"] is None else Throttle(**data["throttle"]),
         }
     )
+
+
+def _splitter(data: dict[str, Any]) -> ManifestSplitter:
+    return ManifestSplitter(**{**data, "splits": tuple(Split(**split) for split in data["splits"]), "auth": _auth(data["auth"])})
+
+
+def _auth(data: dict[str, Any]) -> Auth:
+    return Auth(type=data["type"], issuer=data["issuer"], audience=tuple(data["audience"]))

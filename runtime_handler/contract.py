@@ -18,6 +18,9 @@ SINGLE_MODEL = "_cortex_default"
 """Internal name of the one model of `model_path` (Cortex 0.22, reserved: no user's model may have it)."""
 
 METRICS_NAMESPACE = "cxpack"
+METRICS_NAME = "CXPACK_METRICS_NAME"
+"""Environment variable that the stacks set: the value of the dimension APIName. Unset, it is the API's name, which other
+projects and environments of the same account may have too."""
 METRICS: Mapping[str, str] = {
     "StatusCode": "Count",
     "Latency": "Milliseconds",

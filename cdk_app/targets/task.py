@@ -12,7 +12,7 @@ from cdk_app.targets.capacity import Capacity
 from packager.manifest import EcsSize, ManifestApi
 
 CONTAINER = "api"
-USER = "1000:1000"
+USER = "nobody"
 STOP_S = 120
 """The most that Fargate waits between SIGTERM and SIGKILL; the runtime leaves as soon as nothing is in flight."""
 LOG_BUFFER = "25m"
