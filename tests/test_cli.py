@@ -65,7 +65,10 @@ def test_check_as_json_has_the_documented_keys(tmp_path: Path) -> None:
 MISTAKES = {
     "no file": ({"cortex.yaml": None}, "cortex.yaml"),
     "a typo in a key": ({"cortex.yaml": an_api(compute="{gpus: 1}")}, 'did you mean "gpu"'),
+    "a missing predictor": ({"predictor.py": None}, "predictor.py"),
     "not YAML": ({"cortex.yaml": "- name: [\n"}, "cortex.yaml:"),
+    "a syntax error in the predictor": ({"predictor.py": "class PythonPredictor(\n"}, "predictor.py"),
+    "the wrong class": ({"predictor.py": "class Predictor:\n    pass\n"}, "PythonPredictor"),
     "a link out of the project": ({"link": Path("/etc/hostname")}, "link is a symbolic link"),
 }
 
@@ -130,6 +133,7 @@ def test_batch_apis_are_checked_and_left_out(tmp_path: Path) -> None:
     result = cxpack("synth", cwd=tmp_path)
     assert result.returncode == 0
     assert result.stdout.splitlines()[0] == "creating live"
+    assert "BatchAPI" in result.stderr
     (tmp_path / "cortex.yaml").write_text(batch)
     assert cxpack("check", cwd=tmp_path).returncode == 0
     alone = cxpack("synth", cwd=tmp_path)
