@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # The uv that `setup` installs, unless another is named.
-UV := $(BIN)/uv
+UV := $(CURDIR)/$(BIN)/uv
 NODE := $(BIN)/node
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -66,11 +66,11 @@ lock:
 
 # What a flavour shares with the development environment has the same version, so that tests test what images run.
 lock-%:
-	cd layers && ../$(PIN) $*/requirements.in --universal --python-version 3.11 --constraint ../requirements.txt --output-file $*/requirements.txt
+	cd layers && $(PIN) $*/requirements.in --universal --python-version 3.11 --constraint ../requirements.txt --output-file $*/requirements.txt
 
 # TensorFlow for Neuron ended with Python 3.10, which the development environment does not support.
 lock-tensorflow-inf:
-	cd layers && ../$(PIN) tensorflow-inf/requirements.in --universal --python-version 3.10 --output-file tensorflow-inf/requirements.txt
+	cd layers && $(PIN) tensorflow-inf/requirements.in --universal --python-version 3.10 --output-file tensorflow-inf/requirements.txt
 
 clean:
 	rm -rf .venv
