@@ -45,7 +45,7 @@ examples/%/models: examples/%/export.py requirements.txt | .venv/.ready
 	@$(BIN)/python $< >.venv/export-$*.log 2>&1 || { rm -rf $@; cat .venv/export-$*.log >&2; exit 1; }
 	@touch $@
 
-# Builds the CPU images (FLAVOURS="onnx-cpu" for one) and runs each as Lambda, ECS and SageMaker do.
+# Builds the CPU images (IMAGES=onnx-cpu for one) and runs each as Lambda, ECS and SageMaker do.
 images: setup examples
 	$(BIN)/python -m pytest -m image -v -s -rs tests/layers
 
