@@ -79,6 +79,10 @@ class DiskTier:
         with self._lock:
             return {key: entry.files for key, entry in self._entries.items()}
 
+    def has(self, key: Key) -> bool:
+        """Whether a version is on disk."""
+        return key in self._entries
+
     def touch(self, key: Key) -> None:
         """Note a use."""
         with self._lock:

@@ -84,8 +84,7 @@ class Shelf:
         if settled is None or self.loads.backing_off(version.id, settled.fingerprint) is None:
             return settled
         good = self.loads.good.get(version.id)
-        on_disk = good is not None and (version.id, good.fingerprint) in self.disk.entries()
-        return good if on_disk else None
+        return good if good is not None and self.disk.has((version.id, good.fingerprint)) else None
 
     def statuses(self) -> Sequence[ModelStatus]:
         """Every version of every model, sorted."""
@@ -111,12 +110,12 @@ class Shelf:
         return [self._candidate(version) for version in model.versions.values()]
 
     def _candidate(self, version: Version) -> Candidate:
-        resident, settled = self.memory.table.get(version.id), version.settled
+        resident, files = self.memory.table.get(version.id), self.files(version)
         return Candidate(
             version=version.id.version,
             resident=resident is not None,
-            loadable=settled is not None and self.loads.backing_off(version.id, settled.fingerprint) is None,
-            stale=resident is not None and settled is not None and resident.model.fingerprint != settled.fingerprint,
+            loadable=files is not None,
+            stale=resident is not None and files is not None and resident.model.fingerprint != files.fingerprint,
         )
 
     def _orders(self, model: KnownModel) -> Iterable[Order]:
@@ -127,9 +126,9 @@ class Shelf:
         orders = []
         for number in numbers:
             version = model.versions[number]
-            if version.settled is not None:
+            if (files := self.files(version)) is not None:
                 keep = {version.id} | ({current} if current is not None else set())
-                orders.append(Order(key=version.id, files=version.settled, listed=model.listed, keep=frozenset(keep)))
+                orders.append(Order(key=version.id, files=files, listed=model.listed, keep=frozenset(keep)))
         return orders
 
     def _loaded(self, key: ModelId) -> None:

@@ -1,0 +1,271 @@
+"""The two-tier cache as requests see it: who is in memory, who is on disk, who waits, who is refused."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runtime_handler.errors import ModelFailed, NoCapacity
+from runtime_handler.models.lease import Lease
+from runtime_handler.models.manager import Manager
+from runtime_handler.models.workers import Workers
+from tests.runtime_handler.models.builders import Loader, a_manager
+from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
+
+
+def a_bucket(*names: str) -> FakeBucket:
+    return FakeBucket(Clock(), {f"models/{name}/1/model": name for name in names})
+
+
+def started(store: Path, bucket: FakeBucket, cache: tuple[int, int], **more: object) -> Manager:
+    manager = a_manager(store, bucket, cache=cache, **more)  # type: ignore[arg-type]  # defaults are overridden by name
+    manager.start()
+    return manager
+
+
+def request(manager: Manager, name: str, version: str | int | None = None) -> object:
+    with Lease():
+        return manager.get(name, version).value
+
+
+def tiers(manager: Manager) -> tuple[set[str], set[str]]:
+    """Names in memory and on disk, of models with one version each."""
+    status = manager.status()
+    return {item.name for item in status if item.memory}, {item.name for item in status if item.disk}
+
+
+def test_nothing_is_loaded_before_it_is_asked_for(tmp_path: Path) -> None:
+    """With a cache, a start lists; the first request for a model fetches and loads it."""
+    bucket, recorder = a_bucket("a", "b"), Recording()
+    manager = started(tmp_path, bucket, (1, 2), recorder=recorder)
+    assert tiers(manager) == (set(), set())
+    assert [status.state for status in manager.status()] == ["ready", "ready"]
+    assert [request(manager, "a"), request(manager, "a")] == ["a", "a"]
+    assert tiers(manager) == ({"a"}, {"a"})
+    assert (recorder.count("ModelCacheMiss"), recorder.count("ModelCacheHit"), recorder.count("ModelLoad")) == (1, 1, 1)
+
+
+def test_the_least_recently_used_leave(tmp_path: Path) -> None:
+    """Cache 2/4: after a, b, c, d and a again, memory holds a and d, and the disk all four."""
+    manager = started(tmp_path, a_bucket("a", "b", "c", "d"), (2, 4))
+    for name in ("a", "b", "c", "d", "a"):
+        request(manager, name)
+    assert tiers(manager) == ({"a", "d"}, {"a", "b", "c", "d"})
+
+
+def test_cortexs_example_of_three_versions_in_a_cache_of_one_and_two(tmp_path: Path) -> None:
+    """After the second version, the first leaves memory; after the third, the second does, and the first leaves the disk."""
+    bucket = FakeBucket(Clock(), {f"models/a/{version}/model": str(version) for version in (1, 2, 3)})
+    manager = started(tmp_path, bucket, (1, 2))
+    seen = []
+    for version in (1, 2, 3):
+        request(manager, "a", version)
+        status = manager.status()
+        seen.append(([item.version for item in status if item.memory], [item.version for item in status if item.disk]))
+    assert seen == [([1], [1]), ([2], [1, 2]), ([3], [2, 3])]
+
+
+def test_a_model_on_disk_is_not_fetched_again(tmp_path: Path) -> None:
+    """The disk tier saves the download when a model returns to memory."""
+    bucket = a_bucket("a", "b")
+    manager = started(tmp_path, bucket, (1, 2))
+    for name in ("a", "b", "a"):
+        request(manager, name)
+    assert bucket.requests["get"] == 2
+
+
+def test_what_a_request_holds_is_not_evicted(tmp_path: Path) -> None:
+    """A model counts and stays until the predict that got it returns; others wait for it, or take another's place."""
+    manager = started(tmp_path, a_bucket("a", "b", "c"), (2, 3))
+    with Lease():
+        manager.get("a")
+        request(manager, "b")
+        request(manager, "c")
+        assert tiers(manager)[0] == {"a", "c"}
+    request(manager, "b")
+    assert tiers(manager)[0] == {"b", "c"}
+
+
+def test_a_request_that_needs_more_models_than_fit_is_refused_at_once(tmp_path: Path) -> None:
+    """Waiting for oneself is pointless."""
+    manager = started(tmp_path, a_bucket("a", "b"), (1, 2))
+    with Lease():
+        manager.get("a")
+        with pytest.raises(NoCapacity):
+            manager.get("b")
+    assert request(manager, "b") == "b"
+
+
+def test_a_load_waits_until_a_request_lets_go(tmp_path: Path) -> None:
+    """A full cache makes others wait; when the request that holds the model ends, they go on."""
+    workers = Workers(2)
+    manager = started(tmp_path, a_bucket("a", "b"), (1, 2), pool=workers)
+    holding, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with Lease():
+            manager.get("a")
+            holding.set()
+            released.wait(30)
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(hold)
+        assert holding.wait(30)
+        second = threads.submit(request, manager, "b")
+        released.set()
+        assert second.result(30) == "b"
+        first.result(30)
+    workers.close()
+
+
+def test_a_model_that_can_never_fit_evicts_nobody(tmp_path: Path) -> None:
+    """A model larger than the byte budget is refused; what is loaded stays."""
+    bucket = a_bucket("a")
+    bucket.put("models/big/1/model", "x" * 1000, age=60)
+    manager = started(tmp_path, bucket, (2, 4), cache_bytes=100)
+    request(manager, "a")
+    with pytest.raises(NoCapacity, match="more than the cache_bytes of 100"):
+        request(manager, "big")
+    assert tiers(manager)[0] == {"a"}
+
+
+def test_byte_budgets_evict_as_many_as_are_needed(tmp_path: Path) -> None:
+    """Beside the counts, bytes are limited: a large model takes the place of several small ones."""
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 10 for name in "abc"} | {"models/d/1/model": "d" * 20})
+    manager = started(tmp_path, bucket, (4, 4), cache_bytes=40, disk_cache_bytes=40)
+    for name in "abcd":
+        request(manager, name)
+    assert tiers(manager) == ({"c", "d"}, {"b", "c", "d"})
+
+
+def test_two_hundred_first_requests_load_once(tmp_path: Path) -> None:
+    """However many requests wait for a cold model, it is fetched and loaded once, and all get it."""
+    workers, load = Workers(4), Loader()
+    bucket = a_bucket("a")
+    manager = started(tmp_path, bucket, (1, 1), pool=workers, load=load)
+    with ThreadPoolExecutor(200) as threads:
+        answers = list(threads.map(lambda _: request(manager, "a"), range(200)))
+    assert answers == ["a"] * 200
+    assert (load.calls, bucket.fetched) == (["a"], {"models/a/1/model": 1})
+    workers.close()
+
+
+@contextmanager
+def _pair() -> Iterator[threading.Barrier]:
+    barrier = threading.Barrier(2, timeout=30)
+    yield barrier
+    barrier.abort()
+
+
+def test_unrelated_models_load_side_by_side(tmp_path: Path) -> None:
+    """With two threads, two cold models are in their loaders at the same time: each waits there for the other."""
+    workers = Workers(4)
+    with _pair() as barrier, ThreadPoolExecutor(2) as threads:
+
+        def load(path: Path, name: str) -> str:
+            barrier.wait()
+            return name
+
+        manager = started(tmp_path, a_bucket("a", "b"), (2, 2), pool=workers, load=load, threads=2)
+        assert list(threads.map(lambda name: request(manager, name), "ab")) == ["a", "b"]
+    workers.close()
+
+
+def test_a_new_version_is_loaded_before_requests_move_to_it(tmp_path: Path) -> None:
+    """While the latest version is in memory, its successor is loaded beside it; no request waits for that."""
+    bucket, load = a_bucket("a"), Loader()
+    manager = started(tmp_path, bucket, (2, 2), load=load)
+    request(manager, "a")
+    bucket.put("models/a/2/model", "two", age=60)
+    manager.tick()
+    assert load.calls == ["a", "two"]
+    assert request(manager, "a") == "two"
+    assert load.calls == ["a", "two"]
+
+
+def test_a_cache_of_one_gives_the_place_of_the_old_to_the_new(tmp_path: Path) -> None:
+    """Without room for two copies, an update unloads before it loads; at no time are there two."""
+    bucket = a_bucket("a")
+    alive: list[int] = []
+    manager: Manager
+
+    def load(path: Path, name: str) -> str:
+        alive.append(manager.cache().memory.used)
+        return (path / "model").read_text()
+
+    manager = started(tmp_path, bucket, (1, 1), load=load)
+    request(manager, "a")
+    bucket.put("models/a/1/model", "changed", age=60)
+    for _ in range(2):
+        bucket.clock.sleep(10)
+        manager.tick()
+    assert request(manager, "a") == "changed"
+    bucket.put("models/a/2/model", "two", age=60)
+    manager.tick()
+    assert request(manager, "a") == "two"
+    assert alive == [1, 1, 1]
+
+
+def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) -> None:
+    """A cold request for the latest ends at the highest version that can be loaded."""
+    bucket, load = a_bucket("a"), Loader()
+    bucket.put("models/a/2/model", "broken", age=60)
+    manager = started(tmp_path, bucket, (2, 2), load=load)
+    assert [request(manager, "a"), request(manager, "a")] == ["a", "a"]
+    assert load.calls == ["broken", "a"]
+    with pytest.raises(ModelFailed):
+        request(manager, "a", 2)
+
+
+def test_good_files_on_disk_serve_while_new_ones_are_broken(tmp_path: Path) -> None:
+    """A model that left memory comes back from the files that worked, when the newer ones cannot be loaded."""
+    bucket = a_bucket("a", "b")
+    manager = started(tmp_path, bucket, (1, 4))
+    request(manager, "a")
+    bucket.put("models/a/1/model", "broken", age=60)
+    for _ in range(2):
+        bucket.clock.sleep(10)
+        manager.tick()
+    request(manager, "b")
+    assert request(manager, "a") == "a"
+
+
+def test_a_pin_to_a_cold_version_is_loaded_before_requests_move(tmp_path: Path) -> None:
+    """A roll back to a version that is not in memory keeps no request waiting either."""
+    bucket, load = a_bucket("a"), Loader()
+    bucket.put("models/a/2/model", "two", age=60)
+    manager = started(tmp_path, bucket, (2, 2), load=load)
+    request(manager, "a")
+    bucket.put("models/.cxpack/pins.json", '{"a": 1}')
+    manager.tick()
+    assert load.calls == ["two", "a"]
+    assert request(manager, "a") == "a"
+
+
+def test_deleted_models_leave_both_tiers(tmp_path: Path) -> None:
+    """What is gone from the store is neither served nor kept."""
+    bucket = a_bucket("a", "b")
+    manager = started(tmp_path, bucket, (2, 2))
+    request(manager, "a")
+    bucket.delete("models/a/")
+    manager.tick()
+    manager.tick()
+    assert (manager.cache().memory.used, manager.cache().disk.used) == (0, 0)
+
+
+def test_several_versions_held_by_a_request_count_after_their_update(tmp_path: Path) -> None:
+    """A copy that was replaced while a request uses it keeps its slot until the request ends."""
+    bucket = a_bucket("a")
+    manager = started(tmp_path, bucket, (2, 2))
+    with Lease():
+        old = manager.get("a")
+        bucket.put("models/a/1/model", "new", age=60)
+        for _ in range(2):
+            bucket.clock.sleep(10)
+            manager.tick()
+        assert (request(manager, "a"), old.value) == ("new", "a")
+        assert manager.cache().memory.used == 2
+    assert manager.cache().memory.used == 1
