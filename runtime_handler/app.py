@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from runtime_handler.asgi import Disconnected, Receive, Scope, Send, read_request, request_id, send_answer
+from runtime_handler.asgi import Asgi, Disconnected, Receive, Scope, Send, read_request, request_id, send_answer
 from runtime_handler.codec import JSON, TEXT, dump_json
 from runtime_handler.errors import (
     BadModelVersion,
@@ -43,6 +43,7 @@ STATUS: Mapping[type[Exception], int] = {
 PREDICT_PATHS = ("/", "/predict", "/invocations")
 """Where predictions are made besides the API's own endpoint: Cortex's and SageMaker's paths."""
 
+DOCS_PATH = "/-/docs"
 CLIENT_CLOSED_REQUEST = 499
 STATUS_CLASSES = tuple(f"{hundreds}XX" for hundreds in range(10))
 SLOW_MS = 5_000
@@ -52,12 +53,16 @@ log = logging.getLogger("cxpack")
 
 
 class App:
-    """The ASGI application of one API."""
+    """The ASGI application of one API; `load_docs` gives the one below `/-/docs` when it is first asked for."""
 
-    def __init__(self, service: Service, run: Run, recorder: Recorder) -> None:
+    def __init__(
+        self, service: Service, run: Run, recorder: Recorder, load_docs: Callable[[], Awaitable[Asgi]] | None = None
+    ) -> None:
         self._service = service
         self._run = run
         self._recorder = recorder
+        self._load_docs = load_docs
+        self._docs: Asgi | None = None
         self.in_flight = 0
         self._log_requests = log.isEnabledFor(logging.DEBUG)
         self._predict_paths = frozenset((*PREDICT_PATHS, service.spec.endpoint))
@@ -74,6 +79,10 @@ class App:
         path, method = scope["path"], scope["method"]
         if method == "POST" and path in self._predict_paths:
             await self._predict(scope, receive, send)
+        elif path.startswith(DOCS_PATH) and self._load_docs is not None:
+            if self._docs is None:
+                self._docs = await self._load_docs()
+            await self._docs(scope, receive, send)
         else:
             await send_answer(scope, receive, send, self._answer_at_once(path, method))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime_handler.arguments import arguments_of
-from runtime_handler.codec import TEXT, answer_of
+from runtime_handler.codec import JSON, TEXT, answer_of
 from runtime_handler.contract import ServeSpec
 from runtime_handler.errors import BadModelInput, NotReady, ServeError
 from runtime_handler.importing import describe, user_traceback
@@ -46,7 +46,19 @@ class Service:
     def start(self) -> None:
         """Construct the predictor and load what has to be loaded; `ready` from then on. Raises StartError."""
         self._predictor, self.models = start_predictor(self.spec.predictor, self._project, self._open_models)
+        if self.spec.warmup is not None:
+            self._warm_up(self._project / self.spec.warmup)
         self.ready = True
+
+    def _warm_up(self, sample: Path) -> None:
+        """Predict the sample once, so that the first caller finds everything in place; a failure is logged, no more."""
+        try:
+            request = Request(sample.read_bytes(), JSON, [(b"content-type", JSON.encode())], b"", "warm-up")
+            answer = self._answer(request, observed=False)
+        except (OSError, ServeError, PredictorFailed) as error:
+            log.warning("the warm-up with %s failed: %s", self.spec.warmup, error or "see above")
+        else:
+            log.info("warmed up with %s: %d bytes", self.spec.warmup, len(answer.body))
 
     def run_post_predict_with(self, later: Callable[..., None]) -> None:
         """`later(function, *arguments)` runs `post_predict` when a thread is free; without it, it runs before the answer."""
@@ -62,6 +74,9 @@ class Service:
 
         Raises ServeError for what the caller did or may retry, PredictorFailed when the user's code failed.
         """
+        return self._answer(request, observed=True)
+
+    def _answer(self, request: Request, *, observed: bool) -> Answer:
         predictor = self._predictor
         if predictor is None:
             raise NotReady(f"{self.spec.name} is starting")
@@ -81,6 +96,8 @@ class Service:
             if answer_to is None:
                 raise _failed(error, request) from error
             return answer_to
+        if not observed:
+            return answer
         if self._monitor is not None:
             self._monitor.observe(prediction)
         if predictor.post_predict is not None:

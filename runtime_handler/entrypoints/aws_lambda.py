@@ -17,7 +17,6 @@ from runtime_handler.entrypoints.invocation import DirectInvocation, fitting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import read_settings
 from runtime_handler.errors import StartError
-from runtime_handler.models.refresh import RequestRefresh
 from runtime_handler.request import Answer, Request
 
 Handler = Callable[[dict[str, Any], Any], Any]
@@ -49,7 +48,11 @@ def make_handler() -> Handler:
     except StartError as error:
         report(error)
         raise
-    refresh = RequestRefresh(composed.manager, settings.poll_s) if composed.manager else None
+    refresh = None
+    if composed.manager is not None:
+        from runtime_handler.models.refresh import RequestRefresh  # here, for an API without models does without
+
+        refresh = RequestRefresh(composed.manager, settings.poll_s)
 
     async def predict(request: Request) -> Answer:
         if refresh is not None:

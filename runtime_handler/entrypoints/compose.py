@@ -2,19 +2,23 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime_handler import logs
-from runtime_handler.contract import FormatError, ModelsSpec, ServeSpec
+from runtime_handler.contract import SINGLE_MODEL, FormatError, ModelPath, ModelsSpec, ServeSpec
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.logs import LogFormat
 from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, write_to_stdout
 from runtime_handler.models.layout import Layout
-from runtime_handler.models.manager import Manager, open_manager
 from runtime_handler.predictors.base import Load
 from runtime_handler.project import enter_project
 from runtime_handler.service import Service
+
+if TYPE_CHECKING:
+    from runtime_handler.models.manager import Manager
 
 
 def read_spec(settings: Settings) -> ServeSpec:
@@ -26,9 +30,21 @@ def read_spec(settings: Settings) -> ServeSpec:
             f"{settings.api_json}: {error.strerror}; run in the folder of one API below cxpack.out, or set CXPACK_API"
         ) from None
     try:
-        return ServeSpec.load(text)
+        spec = ServeSpec.load(text)
     except FormatError as error:
         raise StartError(str(error)) from None
+    return with_sagemaker_model(spec, settings.sagemaker_model)
+
+
+def with_sagemaker_model(spec: ServeSpec, folder: Path) -> ServeSpec:
+    """`spec` with SageMaker's model folder as its one model, when there is something in it and the API has models."""
+    models = spec.predictor.models
+    if models is None or not folder.is_dir() or not any(folder.iterdir()):
+        return spec
+    keys = [models.signature_key, *(path.signature_key for path in models.paths if models.single)]
+    key = next((key for key in reversed(keys) if key is not None), None)
+    only = ModelsSpec(paths=(ModelPath(name=SINGLE_MODEL, path=str(folder), signature_key=key),))
+    return replace(spec, predictor=replace(spec.predictor, models=only))
 
 
 @dataclass(slots=True)
@@ -37,7 +53,7 @@ class Composed:
 
     service: Service
     recorder: EmfRecorder
-    manager: Manager | None = None
+    manager: "Manager | None" = None
 
 
 SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
@@ -52,7 +68,9 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
     project = root / "project"
     enter_project(project, spec.predictor, os.environ)
 
-    def open_models(models: ModelsSpec, layout: Layout, load: Load) -> Manager:
+    def open_models(models: ModelsSpec, layout: Layout, load: Load) -> "Manager":
+        from runtime_handler.models.manager import open_manager  # here, for an API without models does without
+
         composed.manager = open_manager(
             models,
             api_name=spec.name,

@@ -8,17 +8,19 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from typing import cast
 
 import uvicorn
 
 from runtime_handler.app import App
+from runtime_handler.asgi import Asgi
 from runtime_handler.entrypoints.compose import Composed, compose, read_spec
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.emf_recorder import EmfRecorder
 from runtime_handler.metrics.in_flight import InFlightSampler
-from runtime_handler.models.refresh import ThreadRefresh
+from runtime_handler.service import Service
 from runtime_handler.threads import Threads
 
 DRAIN_S = 25
@@ -67,7 +69,12 @@ async def _serve(composed: Composed, listener: socket.socket, poll_s: float) -> 
     loop = asyncio.get_running_loop()
     threads = Threads(service.spec.predictor.threads_per_process, loop)
     service.run_post_predict_with(threads.run_later)
-    app = App(service, lambda request: threads.run(service.predict, request), recorder)
+    app = App(
+        service,
+        lambda request: threads.run(service.predict, request),
+        recorder,
+        load_docs=lambda: asyncio.to_thread(_load_docs, service),
+    )
     server = _Server(
         uvicorn.Config(
             app,
@@ -106,7 +113,15 @@ async def _start(threads: Threads, composed: Composed, server: _Server, poll_s: 
         return
     log.info("ready")
     if composed.manager is not None:
+        from runtime_handler.models.refresh import ThreadRefresh  # here, for an API without models does without
+
         ThreadRefresh(composed.manager, poll_s).start()
+
+
+def _load_docs(service: Service) -> Asgi:
+    from runtime_handler.docs import house  # here, for FastAPI takes a third of a second and 20 MB
+
+    return cast(Asgi, house(service))  # Starlette types messages as mutable
 
 
 async def _measure(app: App, recorder: EmfRecorder) -> None:

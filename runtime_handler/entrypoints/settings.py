@@ -18,6 +18,7 @@ class Settings:
     port: int
     log_format: LogFormat
     model_store: Path
+    sagemaker_model: Path
     poll_s: float
     settle_s: float
 
@@ -53,6 +54,8 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = F
         port=int(number("SAGEMAKER_BIND_TO_PORT" if environ.get("SAGEMAKER_BIND_TO_PORT") else "PORT", "8080")),
         log_format=log_format,
         model_store=Path(environ.get("CXPACK_MODEL_STORE") or "/tmp/cxpack/models"),
+        # SageMaker's own name for it, for containers run elsewhere.
+        sagemaker_model=Path(environ.get("SM_MODEL_DIR") or "/opt/ml/model"),
         poll_s=number("CXPACK_POLL_SECONDS", "10"),
         settle_s=number("CXPACK_SETTLE_SECONDS", "5"),
     )
