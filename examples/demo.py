@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from packager.manifest import Manifest
 from rich.console import Console
 from rich.table import Table
+
+from packager.manifest import Manifest
 
 PROJECT = Path(__file__).parent / "iris-classifier"
 BIN = Path(sys.executable).parent

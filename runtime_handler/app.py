@@ -10,13 +10,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from runtime_handler.asgi import Asgi, Disconnected, Receive, Scope, Send, read_request, request_id, send_answer
+from runtime_handler import sagemaker
+from runtime_handler.asgi import Asgi, Disconnected, Receive, Scope, Send, read_body, read_request, request_id, send_answer
 from runtime_handler.codec import JSON, TEXT, dump_json
 from runtime_handler.errors import (
+    BadModel,
     BadModelVersion,
     BadPayload,
     MissingModelName,
+    ModelExists,
     ModelNotFound,
+    NoRoom,
     NotReady,
     Overloaded,
     ServeError,
@@ -25,6 +29,7 @@ from runtime_handler.errors import (
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.request import Answer, Headers, Request
+from runtime_handler.sagemaker import MultiModel
 from runtime_handler.service import PredictorFailed, Service
 from runtime_handler.status import status_of
 
@@ -37,6 +42,9 @@ STATUS: Mapping[type[Exception], int] = {
     MissingModelName: 400,
     ModelNotFound: 404,
     Unavailable: 503,
+    BadModel: 400,
+    ModelExists: 409,
+    NoRoom: 507,
 }
 """The HTTP status of an error: that of its nearest base class; 500 for any other."""
 
@@ -56,12 +64,19 @@ class App:
     """The ASGI application of one API; `load_docs` gives the one below `/-/docs` when it is first asked for."""
 
     def __init__(
-        self, service: Service, run: Run, recorder: Recorder, load_docs: Callable[[], Awaitable[Asgi]] | None = None
+        self,
+        service: Service,
+        run: Run,
+        recorder: Recorder,
+        *,
+        load_docs: Callable[[], Awaitable[Asgi]] | None = None,
+        multi_model: MultiModel | None = None,
     ) -> None:
         self._service = service
         self._run = run
         self._recorder = recorder
         self._load_docs = load_docs
+        self._multi_model = multi_model
         self._docs: Asgi | None = None
         self.in_flight = 0
         self._log_requests = log.isEnabledFor(logging.DEBUG)
@@ -83,6 +98,8 @@ class App:
             if self._docs is None:
                 self._docs = await self._load_docs()
             await self._docs(scope, receive, send)
+        elif self._multi_model is not None and path.startswith(sagemaker.PREFIX):
+            await self._manage(self._multi_model, scope, receive, send)
         else:
             await send_answer(scope, receive, send, self._answer_at_once(path, method))
 
@@ -100,7 +117,22 @@ class App:
         message = f"{path} takes {allowed}, not {method}"
         return json_answer(405, {"error": message, "kind": "method_not_allowed"}, [(b"allow", allowed.encode())])
 
-    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _manage(self, multi_model: MultiModel, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        try:
+            model = multi_model.invoked(path) if method == "POST" else None
+            if model is not None:
+                await self._predict(scope, receive, send, model)
+                return
+            body = await multi_model.manage(method, path, await read_body(receive))
+            answer = self._answer_at_once(path, method) if body is None else json_answer(200, body)
+        except ServeError as error:
+            answer = error_answer(error)
+        except Disconnected:
+            return
+        await send_answer(scope, receive, send, answer)
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send, model: str | None = None) -> None:
         identity = request_id(scope)
         if (refusal := self._refusal()) is not None:
             await send_answer(scope, receive, send, _identified(error_answer(refusal), identity))
@@ -112,6 +144,7 @@ class App:
         try:
             try:
                 request = await read_request(scope, receive, identity, parse_forms=self._service.reads_payload)
+                request.model = model
                 answer = await self._run(request)
             except (ServeError, PredictorFailed) as error:
                 answer = error_answer(error)

@@ -48,10 +48,11 @@ async def read_request(scope: Scope, receive: Receive, identity: str, *, parse_f
             break
     if parse_forms and is_form(content_type):
         return Request(b"", content_type, headers, scope["query_string"], identity, await _read_form(scope, receive))
-    return Request(await _read_body(receive), content_type, headers, scope["query_string"], identity)
+    return Request(await read_body(receive), content_type, headers, scope["query_string"], identity)
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. Raises Disconnected."""
     chunks: list[bytes] = []
     while True:
         message = await receive()

@@ -8,7 +8,9 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class Request:
-    """What the caller sent. `form` is the parsed form of a form content type, whose `body` is then empty."""
+    """What the caller sent. `form` is the parsed form of a form content type, whose `body` is then empty; `model` is the one of
+    several that a SageMaker endpoint sends this request to.
+    """
 
     body: bytes
     content_type: str
@@ -16,6 +18,7 @@ class Request:
     query_string: bytes
     id: str
     form: Any = None
+    model: str | None = None
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from runtime_handler.models.model import Models
 from runtime_handler.predictor import Predictor
 from runtime_handler.predictors.provenance import comes_from
 from runtime_handler.request import Answer, Request
+from runtime_handler.sagemaker import default_model
 from runtime_handler.starting import OpenModels, start_predictor
 
 log = logging.getLogger("cxpack")
@@ -82,14 +83,11 @@ class Service:
             raise NotReady(f"{self.spec.name} is starting")
         arguments = arguments_of(request, predictor.predict_arguments)
         try:
-            with lease.Lease():
-                prediction = predictor.predict(**arguments)
+            prediction = _predict(predictor, arguments, request)
             answer = answer_of(prediction)
-        except BadModelInput as error:
-            if comes_from(error.given, arguments.get("payload"), whole=error.whole):
-                raise
-            raise _failed(error, request) from error
-        except ServeError:
+        except ServeError as error:
+            if isinstance(error, BadModelInput) and not comes_from(error.given, arguments.get("payload"), whole=error.whole):
+                raise _failed(error, request) from error
             raise
         except Exception as error:  # the boundary to the user's code: one failing request must not end the process
             answer_to = _http_exception(error)
@@ -109,6 +107,13 @@ class Service:
             _post_predict(predictor, prediction, arguments, request)
         else:
             self._later(_post_predict, predictor, prediction, arguments, request)
+
+
+def _predict(predictor: Predictor, arguments: dict[str, Any], request: Request) -> Any:
+    if request.model is not None:
+        default_model.set(request.model)
+    with lease.Lease():
+        return predictor.predict(**arguments)
 
 
 def _post_predict(predictor: Predictor, prediction: Any, arguments: dict[str, Any], request: Request) -> None:

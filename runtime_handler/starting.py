@@ -17,14 +17,14 @@ from runtime_handler.predictors import PREDICTORS
 from runtime_handler.predictors.base import Load, PredictorType
 
 
-class Manager(Models, Protocol):
+class OpenedModels(Models, Protocol):
     """The models of one API, as the process that owns them sees them."""
 
     def start(self) -> None:
         """Scan once, and load what has to be loaded at start."""
 
 
-OpenModels = Callable[[ModelsSpec, Layout, Load], Manager]
+OpenModels = Callable[[ModelsSpec, Layout, Load], OpenedModels]
 """Makes the manager of an API's models, not started."""
 
 

@@ -15,7 +15,9 @@ from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, wri
 from runtime_handler.models.layout import Layout
 from runtime_handler.predictors.base import Load
 from runtime_handler.project import enter_project
+from runtime_handler.sagemaker import InvokedModels
 from runtime_handler.service import Service
+from runtime_handler.starting import OpenedModels
 
 if TYPE_CHECKING:
     from runtime_handler.models.manager import Manager
@@ -33,7 +35,18 @@ def read_spec(settings: Settings) -> ServeSpec:
         spec = ServeSpec.load(text)
     except FormatError as error:
         raise StartError(str(error)) from None
+    if settings.multi_model:
+        return without_models(spec)
     return with_sagemaker_model(spec, settings.sagemaker_model)
+
+
+def without_models(spec: ServeSpec) -> ServeSpec:
+    """`spec` with a client, whose models come by HTTP. Raises StartError when its predictor uses no models."""
+    models = spec.predictor.models
+    if models is None:
+        raise StartError(f"{spec.name}: SAGEMAKER_MULTI_MODEL is set, but the predictor has no models in cortex.yaml")
+    kept = ModelsSpec(signature_key=models.signature_key, cache_size=models.cache_size)
+    return replace(spec, predictor=replace(spec.predictor, models=kept))
 
 
 def with_sagemaker_model(spec: ServeSpec, folder: Path) -> ServeSpec:
@@ -68,7 +81,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
     project = root / "project"
     enter_project(project, spec.predictor, os.environ)
 
-    def open_models(models: ModelsSpec, layout: Layout, load: Load) -> "Manager":
+    def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without
 
         composed.manager = open_manager(
@@ -82,7 +95,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             recorder=recorder,
             threads=spec.predictor.threads_per_process,
         )
-        return composed.manager
+        return InvokedModels(composed.manager) if settings.multi_model else composed.manager
 
     composed = Composed(Service(spec, project, open_models, recorder), recorder)
     return composed

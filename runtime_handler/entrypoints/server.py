@@ -20,6 +20,7 @@ from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.emf_recorder import EmfRecorder
 from runtime_handler.metrics.in_flight import InFlightSampler
+from runtime_handler.sagemaker import MultiModel
 from runtime_handler.service import Service
 from runtime_handler.threads import Threads
 
@@ -39,7 +40,7 @@ def run(settings: Settings) -> int:
     composed = compose(spec, settings)
     log.info("listening on %s port %d", *listener.getsockname()[:2])
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(composed, listener, settings.poll_s))
+        return runner.run(_serve(composed, listener, settings.poll_s, multi_model=settings.multi_model))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -64,7 +65,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _serve(composed: Composed, listener: socket.socket, poll_s: float) -> int:
+async def _serve(composed: Composed, listener: socket.socket, poll_s: float, *, multi_model: bool) -> int:
     service, recorder = composed.service, composed.recorder
     loop = asyncio.get_running_loop()
     threads = Threads(service.spec.predictor.threads_per_process, loop)
@@ -74,6 +75,9 @@ async def _serve(composed: Composed, listener: socket.socket, poll_s: float) -> 
         lambda request: threads.run(service.predict, request),
         recorder,
         load_docs=lambda: asyncio.to_thread(_load_docs, service),
+        multi_model=MultiModel(lambda: composed.manager.folders if composed.manager else None, asyncio.to_thread)
+        if multi_model
+        else None,
     )
     server = _Server(
         uvicorn.Config(
@@ -121,7 +125,7 @@ async def _start(threads: Threads, composed: Composed, server: _Server, poll_s: 
 def _load_docs(service: Service) -> Asgi:
     from runtime_handler.docs import house  # here, for FastAPI takes a third of a second and 20 MB
 
-    return cast(Asgi, house(service))  # Starlette types messages as mutable
+    return cast("Asgi", house(service))  # Starlette types messages as mutable
 
 
 async def _measure(app: App, recorder: EmfRecorder) -> None:

@@ -19,6 +19,7 @@ class Settings:
     log_format: LogFormat
     model_store: Path
     sagemaker_model: Path
+    multi_model: bool
     poll_s: float
     settle_s: float
 
@@ -56,6 +57,7 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = F
         model_store=Path(environ.get("CXPACK_MODEL_STORE") or "/tmp/cxpack/models"),
         # SageMaker's own name for it, for containers run elsewhere.
         sagemaker_model=Path(environ.get("SM_MODEL_DIR") or "/opt/ml/model"),
+        multi_model=environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true",
         poll_s=number("CXPACK_POLL_SECONDS", "10"),
         settle_s=number("CXPACK_SETTLE_SECONDS", "5"),
     )

@@ -1,0 +1,116 @@
+"""What callers see while a server starts, is full, and stops."""
+
+import concurrent.futures
+import json
+import threading
+from pathlib import Path
+
+import httpx
+
+from runtime_handler.contract import MonitoringSpec
+from tests.runtime_handler.harness import ECHO, a_spec, serving, write_context
+
+WAITS = """
+import pathlib, time
+
+def wait_for(name):
+    pathlib.Path(name + ".waiting").touch()
+    deadline = time.monotonic() + 30
+    while not pathlib.Path(name).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+class PythonPredictor:
+    def __init__(self, config):
+        if config.get("slow_start"):
+            wait_for("start")
+
+    def predict(self, payload, query_params):
+        if payload:
+            wait_for(payload)
+        return payload
+"""
+
+
+def wait_until(path: Path) -> None:
+    pause = threading.Event()
+    for _ in range(3000):
+        if path.exists():
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"{path} never came")
+
+
+def test_while_the_constructor_runs_everything_says_later(tmp_path: Path) -> None:
+    """Alive at once, not ready: 503 with Retry-After on the endpoint, /ping and /-/ready, until __init__ has ended."""
+    context = write_context(tmp_path, {"predictor.py": WAITS}, a_spec(config={"slow_start": True}))
+    with serving(context, ready=False) as server:
+        for response in (
+            server.client.get("/iris"),
+            server.client.post("/iris", json=None),
+            server.client.get("/ping"),
+            server.client.get("/-/ready"),
+        ):
+            assert (response.status_code, response.json()["kind"]) == (503, "not_ready")
+            assert int(response.headers["retry-after"]) >= 1
+        assert server.client.get("/-/status").json()["ready"] is False
+        (context / "project/start").touch()
+        server.wait_for("/-/ready", 200)
+        assert server.client.post("/iris", json=None).status_code == 200
+
+
+def test_requests_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
+    """max_replica_concurrency counts running and waiting requests; health checks are not among them."""
+    context = write_context(tmp_path, {"predictor.py": WAITS}, max_replica_concurrency=2)
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
+        running = [pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60) for _ in range(2)]
+        wait_until(context / "project/go.waiting")
+        refused = server.client.post("/iris", json=None)
+        while refused.status_code == 200:  # the second request is not there yet
+            refused = server.client.post("/iris", json=None)
+        assert (refused.status_code, refused.json()["kind"]) == (503, "overloaded")
+        assert refused.headers["retry-after"]
+        assert server.client.get("/ping").status_code == 200
+        (context / "project/go").touch()
+        assert [future.result().status_code for future in running] == [200, 200]
+        assert server.client.post("/iris", json=None).status_code == 200
+
+
+def test_sigterm_lets_requests_finish_and_loses_no_metric(tmp_path: Path) -> None:
+    """The running request is answered, then the process ends with code 0, its metrics written."""
+    context = write_context(tmp_path, {"predictor.py": WAITS}, monitoring=MonitoringSpec(model_type="classification"))
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
+        running = pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60)
+        wait_until(context / "project/go.waiting")
+        stopping = pool.submit(server.stop)
+        (context / "project/go").touch()
+        assert running.result().text == "go"
+        assert stopping.result() == 0
+        lines = [json.loads(line) for line in server.stdout.splitlines()]
+    counts = {line["Code"]: line["StatusCode"] for line in lines if "StatusCode" in line}
+    classes = {line["Class"]: line["Prediction"] for line in lines if "Prediction" in line}
+    assert (counts, classes) == ({"2XX": 1}, {"go": 1})
+
+
+def test_the_document_describes_the_api(tmp_path: Path) -> None:
+    """/-/docs is OpenAPI for programs and a page for browsers."""
+    with serving(write_context(tmp_path, {"predictor.py": ECHO})) as server:
+        document = server.client.get("/-/docs").json()
+        assert {"/iris", "/-/status"} <= document["paths"].keys()
+        page = server.client.get("/-/docs", headers={"accept": "text/html"})
+        assert page.headers["content-type"].startswith("text/html")
+        assert server.client.get("/-/docs/openapi.json").json() == document
+
+
+def test_a_sample_is_predicted_before_ready(tmp_path: Path) -> None:
+    """`deploy.warmup` runs once and counts in no metric; a sample that fails is a warning, no more."""
+    files = {
+        "predictor.py": ECHO.replace("return payload", "print('saw', payload, flush=True); return 1 / payload"),
+        "w.json": "4",
+    }
+    with serving(write_context(tmp_path / "good", files, warmup="w.json")) as server:
+        assert "saw 4" in server.stdout
+        assert server.stop() == 0
+        assert "StatusCode" not in server.stdout
+    with serving(write_context(tmp_path / "bad", {**files, "w.json": "0"}, warmup="w.json")) as server:
+        assert "ZeroDivisionError" in server.stderr
+        assert server.client.post("/iris", json=2).json() == 0.5
