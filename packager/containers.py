@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from packager.document import Node
 from packager.fields import Place, Reader, ValueType, wrong_type
+from packager.tree import Node
 from packager.values import WRONG_TYPE, Choice, Pattern
 
 

@@ -3,11 +3,12 @@
 A value that moves keeps its line and path, so that whatever is said of it later is said in the user's own spelling.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from packager.document import Node
 from packager.fields import Reader
+from packager.tree import Node
 
 Entry = dict[str, Node]
 
@@ -39,62 +40,44 @@ MOVES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """A key or kind that cannot be brought over. `whole` ends the checks of its entry: the rest is of that age too."""
+Age = Literal["old", "new"]
+_CODES: Mapping[Age, str] = {"old": "cxpack.cortex_too_old", "new": "cxpack.cortex_too_new"}
 
-    path: str
-    age: Literal["old", "new"]
-    message: str
-    whole: bool = False
+SHAPES: Mapping[str, tuple[Age, str]] = {
+    "tensorflow": ("old", "Cortex 0.10-0.11's block; write predictor with type: tensorflow, a path and model_path"),
+    "onnx": ("old", "Cortex 0.10-0.11's block; write predictor with type: onnx, a path and model_path"),
+    "model": ("old", "a key of Cortex 0.8-0.9; write predictor with a type, a path and model_path"),
+    "request_handler": ("old", "a key of Cortex 0.8-0.9; write a Predictor class and name its file in predictor.path"),
+    "handler": ("new", "a key of Cortex 0.34 and later; write predictor, and a class with predict for its handle_* methods"),
+    "pod": ("new", "a key of Cortex 0.36 and later, which runs your own containers; write predictor, and a Predictor class"),
+    "definition": ("new", "a key of Cortex 0.27 and later, for tasks; they have no equivalent here"),
+}
+"""Top-level keys that make an entry one of another age; nothing else in it is worth checking."""
 
-
-FOREIGN = (
-    Foreign(
-        "tensorflow",
-        "old",
-        "Cortex 0.10-0.11's tensorflow block; write predictor with type: tensorflow, a path and model_path",
-        True,
-    ),
-    Foreign("onnx", "old", "Cortex 0.10-0.11's onnx block; write predictor with type: onnx, a path and model_path", True),
-    Foreign("model", "old", "a key of Cortex 0.8-0.9; write predictor with a type, a path and model_path", True),
-    Foreign(
-        "request_handler", "old", "a key of Cortex 0.8-0.11; write a Predictor class and name its file in predictor.path", True
-    ),
-    Foreign(
-        "handler",
-        "new",
-        "a key of Cortex 0.34 and later; write predictor, and a Predictor class with predict for each handle_* method",
-        True,
-    ),
-    Foreign(
-        "pod",
-        "new",
-        "a key of Cortex 0.36 and later, which runs containers of yours; write predictor with a Predictor class",
-        True,
-    ),
-    Foreign("definition", "new", "a key of Cortex 0.27 and later (TaskAPI); tasks have no equivalent here", True),
-    Foreign("tags", "old", "a key of Cortex 0.8-0.9; remove it"),
-    Foreign("node_groups", "new", "a key of Cortex 0.36 and later; remove it, and set deploy.instance_type where it matters"),
-    Foreign(
-        "compute.node_groups", "new", "a key of Cortex 0.34 and later; remove it, and set deploy.instance_type where it matters"
-    ),
-    Foreign("predictor.dependencies", "new", "a key of Cortex 0.30 and later; remove it, and use the files' usual names"),
-    Foreign("predictor.protobuf_path", "new", "a key of Cortex 0.32 and later; gRPC has no equivalent here"),
-)
-
-KINDS_ELSEWHERE = {
+KINDS: Mapping[str, tuple[Age, str]] = {
     "deployment": (
         "old",
-        "Cortex 0.8-0.12's deployment entry; remove it, and write networking.endpoint where the URL began with its name",
+        "is of Cortex 0.8-0.12; remove the entry, and write networking.endpoint where URLs began with its name",
     ),
-    "api": ("old", "Cortex 0.8-0.12's name for it; write RealtimeAPI, or remove the key"),
-    "AsyncAPI": ("new", "of Cortex 0.31 and later; there is no equivalent here, write RealtimeAPI"),
-    "TaskAPI": ("new", "of Cortex 0.27 and later; tasks have no equivalent here, remove the entry"),
-    "SyncAPI": ("old", "an unreleased name; write RealtimeAPI"),
-    "APISplitter": ("old", "an unreleased name; write TrafficSplitter"),
+    "api": ("old", "is of Cortex 0.8-0.12; write RealtimeAPI, or remove the key"),
+    "SyncAPI": ("old", "was never released; write RealtimeAPI"),
+    "APISplitter": ("old", "was never released; write TrafficSplitter"),
+    "AsyncAPI": ("new", "is of Cortex 0.31 and later and has no equivalent here; write RealtimeAPI"),
+    "TaskAPI": ("new", "is of Cortex 0.27 and later and has no equivalent here; remove the entry"),
 }
-_CODES = {"old": "cxpack.cortex_too_old", "new": "cxpack.cortex_too_new"}
+"""Kinds of other ages, looked at after the old shapes, which say more, and before the new ones."""
+
+KEYS: Mapping[str, tuple[Age, str]] = {
+    "tags": ("old", "a key of Cortex 0.8-0.9; remove it"),
+    "node_groups": ("new", "a key of Cortex 0.36 and later; remove it, and set deploy.instance_type where it matters"),
+    "compute.node_groups": ("new", "a key of Cortex 0.34 and later; remove it, and set deploy.instance_type where it matters"),
+    "compute.shm": ("new", "a key of Cortex 0.36 and later; write predictor.shm_size"),
+    "autoscaling.target_in_flight": ("new", "a key of Cortex 0.36 and later; write target_replica_concurrency"),
+    "predictor.dependencies": ("new", "a key of Cortex 0.30 and later; remove it, and use the files' usual names"),
+    "predictor.protobuf_path": ("new", "a key of Cortex 0.32 and later; gRPC has no equivalent here"),
+}
+"""Keys of other ages in an entry that can be read otherwise."""
+_SHADOW: tuple[Age, str] = ("new", "a key of Cortex 0.31 and later; mirrored requests have no equivalent here")
 
 
 def normalise(node: Node, reader: Reader) -> Node | None:
@@ -103,21 +86,42 @@ def normalise(node: Node, reader: Reader) -> Node | None:
     None when the entry is of an age that cannot be brought over; one error then says what to write instead.
     """
     entry: Entry = _copy(node.value)
-    kind = entry.get("kind")
-    if kind is not None and kind.value in KINDS_ELSEWHERE:
-        age, message = KINDS_ELSEWHERE[kind.value]
-        reader.report(kind, _CODES[age], f"{kind.value} is {message}")
+    if _of_another_age(entry, reader):
         return None
-    for foreign in FOREIGN:
-        found = _take(entry, foreign.path)
-        if found is not None:
-            reader.report(found, _CODES[foreign.age], foreign.message)
-            if foreign.whole:
-                return None
     for move in MOVES:
         _move(entry, move, reader)
     _models(entry, reader)
     return Node(entry, node.line, node.path)
+
+
+def _of_another_age(entry: Entry, reader: Reader) -> bool:
+    """Report what cannot be brought over; whether that leaves nothing worth checking."""
+    kind = entry.get("kind")
+    verdicts = [(entry[key], verdict) for key, verdict in SHAPES.items() if key in entry]
+    if kind is not None and isinstance(kind.value, str) and kind.value in KINDS:
+        age, message = KINDS[kind.value]
+        verdicts.append((kind, (age, f"{kind.value} {message}")))
+    if verdicts:
+        # of an old entry the shape says most, of a new one the kind
+        found, (age, message) = next((each for each in verdicts if each[1][0] == "old"), verdicts[-1])
+        reader.report(found, _CODES[age], message)
+        return True
+    for path, (age, message) in KEYS.items():
+        stray = _take(entry, path)
+        if stray is not None:
+            reader.report(stray, _CODES[age], message)
+    splits = entry.get("apis")
+    if splits is not None and isinstance(splits.value, list):
+        entry["apis"] = Node([_unshadowed(item, reader) for item in splits.value], splits.line, splits.path)
+    return False
+
+
+def _unshadowed(item: Node, reader: Reader) -> Node:
+    if not isinstance(item.value, dict) or "shadow" not in item.value:
+        return item
+    age, message = _SHADOW
+    reader.report(item.value["shadow"], _CODES[age], message)
+    return Node({key: value for key, value in item.value.items() if key != "shadow"}, item.line, item.path)
 
 
 def _copy(entry: Entry) -> Entry:

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any
 
 from packager.fields import Place
+from packager.images import DEFAULT_PYTHON, FLAVOURS
 from packager.spec import (
     ApiSpec,
     Auth,
@@ -49,7 +50,7 @@ def build(values: Values, *, file: str, line: int, path: str, places: Mapping[st
         autoscaling=_autoscaling(scaling, predictor) if scaling else Autoscaling(),
         update_strategy=UpdateStrategy(**(values.get("update_strategy") or {})),
         networking=networking,
-        deploy=_deploy(values["deploy"] or {}),
+        deploy=_deploy(values["deploy"] or {}, predictor, compute),
         splits=tuple(Split(**split) for split in values.get("apis", ())),
         image=None if predictor is None else predictor["image"],
         tensorflow_serving_image=None if predictor is None else predictor["tensorflow_serving_image"],
@@ -95,7 +96,6 @@ def _autoscaling(values: Values, predictor: Values | None) -> Autoscaling:
 
 
 def _serve(values: Values, predictor: Values, scaling: Values, compute: Compute, networking: Networking) -> ServeSpec:
-    accelerator: Accelerator = "gpu" if compute.gpu else "inf" if compute.inf else "cpu"
     batching = predictor["server_side_batching"]
     monitoring = values.get("monitoring")
     python_path = predictor["python_path"]
@@ -116,7 +116,7 @@ def _serve(values: Values, predictor: Values, scaling: Values, compute: Compute,
             threads_per_process=predictor["threads_per_process"],
             log_level=predictor["log_level"],
         ),
-        accelerator=accelerator,
+        accelerator=_accelerator(compute),
         monitoring=None if monitoring is None else MonitoringSpec(**monitoring),
         max_replica_concurrency=scaling.get("max_replica_concurrency", 1024),
         warmup=(values["deploy"] or {}).get("warmup"),
@@ -145,14 +145,14 @@ def _models(predictor: Values) -> ModelsSpec | None:
     )
 
 
-def _deploy(values: Values) -> DeploySpec:
+def _deploy(values: Values, predictor: Values | None, compute: Compute) -> DeploySpec:
+    python = values.get("python") or _default_python(predictor, compute)
     if not values:
-        return DeploySpec()
+        return DeploySpec(python=python)
     auth, throttle, rollout = values["auth"], values["throttle"], values["rollout"]
     same = (
         "target",
         "package",
-        "python",
         "architecture",
         "snap_start",
         "provisioned_concurrency",
@@ -162,6 +162,7 @@ def _deploy(values: Values) -> DeploySpec:
     )
     return DeploySpec(
         **{key: values[key] for key in same},
+        python=python,
         memory_mb=values["memory"],
         timeout_s=values["timeout"],
         ephemeral_storage_mb=values["ephemeral_storage"],
@@ -175,3 +176,15 @@ def _deploy(values: Values) -> DeploySpec:
         if rollout is None
         else Rollout(strategy=rollout["strategy"], percent=rollout["percent"], interval_s=rollout["interval"]),
     )
+
+
+def _default_python(predictor: Values | None, compute: Compute) -> str:
+    """Python 3.12 where the API's image is offered with it, otherwise the newest that is (Inferentia's images trail behind)."""
+    flavour = None if predictor is None else FLAVOURS.get((predictor["type"], _accelerator(compute)))
+    if flavour is None or DEFAULT_PYTHON in flavour.pythons:
+        return DEFAULT_PYTHON
+    return max(flavour.pythons, key=lambda version: int(version.partition(".")[2]))
+
+
+def _accelerator(compute: Compute) -> Accelerator:
+    return "gpu" if compute.gpu else "inf" if compute.inf else "cpu"

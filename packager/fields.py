@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-from packager.document import Node
 from packager.problem import Problem, Severity
+from packager.tree import Node
 
 MOST_UNKNOWN = 20
 """Unknown keys of one map that are reported one by one."""
@@ -28,8 +28,8 @@ class Place:
 class Reader:
     """What has been read of one API: problems, the place of every key, and the paths that hold no usable value.
 
-    Paths in `places` and `bad` are canonical and relative to the API (`predictor.models.cache_size`). `homes` says of each
-    key of the language which section it belongs in, for those found elsewhere.
+    Paths in `places` and `bad` are canonical and relative to the API (`predictor.models.cache_size`). `homes` says of keys
+    of the language where they belong, for those found elsewhere.
     """
 
     file: str
@@ -69,7 +69,7 @@ class Field:
     """One key of a map. `default` is its value when the key is absent (and when it is null, if `nullable`).
 
     `placeholder` stands in for a missing or wrong value of a required key. `predictor_types` are those that the key is
-    for, empty for all of them.
+    for, empty for all of them. `alias` is a second spelling, as good as the first, that `dialect` replaces by it.
     """
 
     key: str
@@ -80,6 +80,7 @@ class Field:
     nullable: bool = False
     placeholder: Any = None
     predictor_types: tuple[str, ...] = ()
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ class Section:
     @property
     def expected(self) -> str:
         """What is needed, for messages."""
-        return f"a map with keys like {self.fields[0].key}"
+        required = [each.key for each in self.fields if each.required]
+        return f"a map with {' and '.join(required)}" if required else f"a map with keys like {self.fields[0].key}"
 
     def defaults(self) -> dict[str, Any]:
         """The values of an empty map, required keys aside."""
@@ -136,11 +138,15 @@ class Section:
 
     def schema(self) -> dict[str, Any]:
         """An object with these properties and no others."""
-        properties = {each.key: property_schema(each) for each in self.fields}
-        required = [each.key for each in self.fields if each.required]
-        return {"type": "object", "properties": properties, "additionalProperties": False} | (
-            {"required": required} if required else {}
-        )
+        properties = {key: property_schema(each) for each in self.fields for key in (each.key, each.alias) if key is not None}
+        required = [each.key for each in self.fields if each.required and each.alias is None]
+        schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+        if required:
+            schema["required"] = required
+        for each in self.fields:
+            if each.required and each.alias is not None:
+                schema["oneOf"] = [{"required": [each.key]}, {"required": [each.alias]}]
+        return schema
 
 
 def default_of(each: Field) -> Any:
@@ -162,7 +168,7 @@ def property_schema(each: Field) -> dict[str, Any]:
 def suggestion(key: str, known: list[str], homes: Mapping[str, str]) -> str:
     """What to do about an unknown key, as the end of a sentence."""
     if key in homes:
-        return f"; it belongs in {homes[key]}"
+        return f"; {homes[key]}"
     # comparing takes time that grows with the key, and no misspelt key is that long
     close = get_close_matches(key, known, n=1, cutoff=0.6) if len(key) <= 40 else []
     return f'; did you mean "{close[0]}"?' if close else f"; known here: {', '.join(known)}"

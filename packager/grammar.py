@@ -193,9 +193,14 @@ def walk(section: Section, at: str = "") -> Iterator[tuple[str, Field]]:
 
 
 def homes() -> dict[str, str]:
-    """For each key that has one place in the language, the section it belongs in, as the user writes it."""
-    found: dict[str, set[str]] = {}
-    for section in SECTIONS.values():
+    """For each key that has one place in the language, a sentence that says where, for those who wrote it elsewhere."""
+    sections: dict[str, set[str]] = {}
+    kinds: dict[str, list[str]] = {}
+    for kind, section in SECTIONS.items():
         for path, each in walk(section):
-            found.setdefault(each.key, set()).add(path.rpartition(".")[0])
-    return {key: next(iter(parents)) for key, parents in found.items() if len(parents) == 1 and "" not in parents}
+            sections.setdefault(each.key, set()).add(path.rpartition(".")[0])
+        for each in section.fields:
+            kinds.setdefault(each.key, []).append(kind)
+    within = {key: f"it belongs in {next(iter(found))}" for key, found in sections.items() if len(found) == 1 and "" not in found}
+    of_some = {key: f"it is for kind {' and '.join(found)} only" for key, found in kinds.items() if len(found) < len(SECTIONS)}
+    return within | of_some

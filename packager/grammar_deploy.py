@@ -52,7 +52,11 @@ DEPLOY = Section(
     (
         Field("target", Choice(("auto", "lambda", "ecs", "sagemaker")), "where the API runs", default="auto"),
         Field("package", Choice(("image", "zip")), "how code reaches Lambda", default="image"),
-        Field("python", Choice(("3.10", "3.11", "3.12", "3.13")), "version of Python", default="3.12"),
+        Field(
+            "python",
+            Choice(("3.10", "3.11", "3.12", "3.13")),
+            "version of Python (default: 3.12, where the image is offered with it)",
+        ),
         Field("architecture", Choice(("x86_64", "arm64")), "processor", default="x86_64"),
         Field("memory", Integer(Range(minimum=128)), "memory in MB, instead of the one derived from compute.mem"),
         Field("timeout", Duration(Range(minimum=1, maximum=900)), "longest time for one request"),

@@ -19,7 +19,7 @@ _RELATIVE = Pattern(
 _ENVIRONMENT_VARIABLE = Pattern(
     regex=r"(?!CORTEX_)[^=\x00]+",
     code="spec.cortex_prefixed_env_var_not_allowed",
-    allows="names of environment variables hold no = and do not begin with CORTEX_",
+    allows="write one without = that does not begin with CORTEX_",
 )
 
 PREDICTOR_TYPES = ("python", "tensorflow", "onnx")
@@ -47,7 +47,9 @@ MODELS = Section(
                             required=True,
                             placeholder="",
                         ),
-                        Field("path", _PATH, "the model's S3 prefix or folder", required=True, placeholder=""),
+                        Field(
+                            "path", _PATH, "the model's S3 prefix or folder", required=True, placeholder="", alias="model_path"
+                        ),
                         _SIGNATURE_KEY,
                     )
                 )
@@ -89,7 +91,12 @@ PREDICTOR = Section(
         Field("threads_per_process", Integer(_ONE), "requests that each process works on at a time", default=1),
         Field(
             "python_path",
-            Text(what="a folder of the project", disallowed=(".", "./", "./."), patterns=(_RELATIVE,)),
+            Text(
+                what="a folder of the project",
+                disallowed=(".", "./", "./."),
+                disallowed_why="is the default; remove the key",
+                patterns=(_RELATIVE,),
+            ),
             "folder that imports begin at, instead of the project's",
         ),
         Field("config", FreeMap(), "passed to the Predictor's constructor", default={}, nullable=True),

@@ -34,7 +34,7 @@ def models_are_given_where_the_type_needs_them(api: ApiSpec) -> Iterator[Fault]:
     """TensorFlow and ONNX predictors have a model."""
     predictor = None if api.serve is None else api.serve.predictor
     if predictor is not None and predictor.type != "python" and predictor.models is None:
-        message = f"a {predictor.type} predictor needs its model; add model_path, or models for several"
+        message = f"{predictor.type} predictors need a model; add model_path, or models for several"
         yield Fault("predictor", "spec.missing_model", message, ("predictor.type", "predictor.model_path", "predictor.models"))
 
 

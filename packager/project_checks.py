@@ -39,6 +39,15 @@ class Project:
             return "files.file_does_not_exist", f"{path} is hidden (its name begins with a dot), so it is not deployed; rename it"
         return None
 
+    def ignores(self, path: str) -> bool:
+        """Whether a file of the project matches .cortexignore (gitignore's syntax, read at the project's root only)."""
+        file = self.root / ".cortexignore"
+        if not file.is_file():
+            return False
+        from pathspec import GitIgnoreSpec  # here: most projects have no .cortexignore
+
+        return GitIgnoreSpec.from_lines(_read(file).decode("utf-8", "replace").splitlines()).match_file(path)
+
 
 Check = Callable[[ApiSpec, Project], Iterator[Fault]]
 
@@ -53,12 +62,16 @@ def predictor_file_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
     elif predictor.path.endswith((".pickle", ".pkl")):
         message = f"{predictor.path} is a pickle, which Cortex took; name the Python file of the class instead"
         yield Fault(at, "cxpack.pickled_predictor", message)
+    elif project.ignores(predictor.path):
+        yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is matched by .cortexignore, so it is not deployed")
     elif not (project.root / predictor.path).is_file():
         yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is a folder; name the Python file in it")
     else:
         source = _read(project.root / predictor.path)
         needs = ("predictor.type", "predictor.path", "predictor.models", "predictor.model_path")
-        for finding in examine(source, predictor.type, has_models=predictor.models is not None):
+        # the other types cannot do without a model; where it is missing, that is said, and not the client's lack of one
+        has_models = predictor.models is not None or predictor.type != "python"
+        for finding in examine(source, predictor.type, has_models=has_models):
             file = str(project.shown / predictor.path)
             yield Fault(at, finding.code, finding.message, needs, finding.severity, file, finding.line)
 
@@ -93,7 +106,7 @@ def warmup_file_is_json(api: ApiSpec, project: Project) -> Iterator[Fault]:
 def local_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[Fault]:
     """Local model folders hold models of the API's predictor type."""
     for location in model_paths.locations(api):
-        if location.path.startswith("s3://"):
+        if "://" in location.path:
             continue
         path = project.root / os.path.expanduser(location.path)  # noqa: PTH111 - pathlib's raises for an unknown user
         needs = (location.at, "predictor.type")

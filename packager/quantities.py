@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from packager import units
-from packager.document import Node
 from packager.fields import Reader, shown, wrong_type
+from packager.tree import Node
 from packager.values import WRONG_TYPE, Range
 
 

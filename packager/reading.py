@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packager.dialect import normalise
-from packager.document import MAX_BYTES, Node, read_document
+from packager.document import MAX_BYTES, read_document
 from packager.entry import build
 from packager.fault import Fault
 from packager.fields import Reader
@@ -15,6 +15,7 @@ from packager.problem import Problem, any_error, in_order
 from packager.project_checks import Project, look
 from packager.rules import RULES
 from packager.spec import ApiSpec
+from packager.tree import Node
 
 MAX_APIS = 500
 """Entries in one file, many more than one project's stacks can be deployed from."""

@@ -57,7 +57,7 @@ def keys_fit_the_predictor_type(api: ApiSpec) -> Iterator[Fault]:
 def batches_fit_the_concurrency(api: ApiSpec) -> Iterator[Fault]:
     """A batch can fill up: at least `max_batch_size` requests are worked on at once."""
     predictor = _predictor(api)
-    if predictor is None or predictor.batching is None:
+    if predictor is None or predictor.batching is None or api.kind == "BatchAPI":
         return
     size, processes, threads = predictor.batching.max_batch_size, predictor.processes_per_replica, predictor.threads_per_process
     needs = ("predictor.processes_per_replica", "predictor.threads_per_process", "compute.inf", "predictor.server_side_batching")

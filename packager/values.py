@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from packager.document import Node
 from packager.fields import Reader, shown, suggestion, wrong_type
+from packager.tree import Node
 
 WRONG_TYPE = "configreader.invalid_primitive_type"
 
@@ -28,6 +28,7 @@ class Text:
     max_length: int | None = None
     disallowed: tuple[str, ...] = ()
     disallowed_code: str = "configreader.disallowed_value"
+    disallowed_why: str = "is reserved; pick another value"
 
     @property
     def expected(self) -> str:
@@ -42,7 +43,7 @@ class Text:
         if not value:
             reader.reject(node, at, "configreader.cannot_be_empty", f"is empty; {self.expected} is needed")
         elif value in self.disallowed:
-            reader.reject(node, at, self.disallowed_code, f'"{value}" is reserved; pick another value')
+            reader.reject(node, at, self.disallowed_code, f'"{value}" {self.disallowed_why}')
         elif self.max_length is not None and len(value) > self.max_length:
             reader.reject(node, at, "configreader.too_long", f"has {len(value)} characters; {self.max_length} are the most")
         elif "\0" in value:

@@ -1,0 +1,123 @@
+"""What becomes of every key on the target that an API was placed on: honoured, approximated, or refused, and how.
+
+Nothing is dropped in silence: each key of the grammar stands in exactly one class per target, and a test walks them all.
+A key that is in no table below is honoured.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from packager.manifest import Target
+from packager.problem import Problem, Severity
+from packager.spec import ApiSpec
+
+Class = Literal["honoured", "approximated", "refused"]
+SEVERITIES: Mapping[Class, Severity] = {"honoured": "note", "approximated": "warning", "refused": "error"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What becomes of one key that the user wrote: its line and path as written, its class, and how (empty: as in Cortex)."""
+
+    line: int
+    path: str
+    kind: Class
+    how: str = ""
+
+
+_BY_ITSELF = "Lambda adds an environment for each request that finds none free, and drops idle ones by itself"
+_ONE_AT_A_TIME = "a Lambda environment works on one request at a time"
+_OWN_STEPS = "target tracking chooses its own steps"
+_COOLDOWN = "used as the cooldown of target tracking"
+_NOT_BUILT = "is not built yet; remove it"
+
+EVERYWHERE: Mapping[str, str] = {
+    "predictor.image": "not used: images are built on cxpack's own base; requirements.txt or dependencies.sh install what it had",
+    "predictor.tensorflow_serving_image": "not used: TensorFlow runs in the API's own process",
+    "predictor.shm_size": "left out: the size of /dev/shm is the platform's",
+    "networking.local_port": "left out: `cxpack local` serves all APIs behind one address, and --port chooses it",
+    "autoscaling.target_cpu_utilization": "left out: replicas follow requests in flight, not CPU",
+}
+"""Approximated on every target: canonical path -> how."""
+
+APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
+    "lambda": {
+        "predictor.processes_per_replica": _ONE_AT_A_TIME,
+        "predictor.threads_per_process": _ONE_AT_A_TIME,
+        "predictor.server_side_batching": f"{_ONE_AT_A_TIME}, so that there is nothing to batch",
+        "autoscaling.min_replicas": f"{_BY_ITSELF}; deploy.provisioned_concurrency keeps some ready",
+        "autoscaling.max_replicas": f"{_BY_ITSELF}, up to the concurrency of the account",
+        "autoscaling.init_replicas": _BY_ITSELF,
+        "autoscaling.target_replica_concurrency": _BY_ITSELF,
+        "autoscaling.max_replica_concurrency": _ONE_AT_A_TIME,
+        "autoscaling.window": _BY_ITSELF,
+        "autoscaling.downscale_stabilization_period": _BY_ITSELF,
+        "autoscaling.upscale_stabilization_period": _BY_ITSELF,
+        "autoscaling.max_downscale_factor": _BY_ITSELF,
+        "autoscaling.max_upscale_factor": _BY_ITSELF,
+        "autoscaling.downscale_tolerance": _BY_ITSELF,
+        "autoscaling.upscale_tolerance": _BY_ITSELF,
+        "update_strategy.max_surge": "Lambda moves requests to a new version without replacing replicas",
+        "update_strategy.max_unavailable": "Lambda moves requests to a new version without replacing replicas",
+        "deploy.instance_type": "Lambda has no instance types",
+    },
+    "ecs": {
+        "autoscaling.init_replicas": "used when the service is first created",
+        "autoscaling.window": "target tracking averages over CloudWatch's own periods",
+        "autoscaling.downscale_stabilization_period": _COOLDOWN,
+        "autoscaling.upscale_stabilization_period": _COOLDOWN,
+        "autoscaling.max_downscale_factor": _OWN_STEPS,
+        "autoscaling.max_upscale_factor": _OWN_STEPS,
+        "autoscaling.downscale_tolerance": _OWN_STEPS,
+        "autoscaling.upscale_tolerance": _OWN_STEPS,
+        "deploy.package": "ECS runs images only",
+        "deploy.ephemeral_storage": "ECS tasks have /tmp in a volume of their own",
+        "deploy.snap_start": "only Lambda has snapshots",
+        "deploy.provisioned_concurrency": "ECS keeps autoscaling.min_replicas ready",
+    },
+    "sagemaker": {},
+}
+"""Beyond those of EVERYWHERE."""
+
+REFUSED: Mapping[str, str] = {
+    "deploy.auth": _NOT_BUILT,
+    "deploy.secrets": _NOT_BUILT,
+    "deploy.permissions": _NOT_BUILT,
+}
+"""Keys that change who may do what: to leave one out would be worse than an error. Canonical path -> why."""
+
+
+def treatment(path: str, target: Target) -> tuple[Class, str]:
+    """The class of a canonical path (without list positions) on a target, and the sentence that explains it."""
+    tables: tuple[tuple[Class, Mapping[str, str]], ...] = (
+        ("refused", REFUSED),
+        ("approximated", EVERYWHERE),
+        ("approximated", APPROXIMATED[target]),
+    )
+    for kind, table in tables:
+        around = path
+        while around:
+            if around in table:
+                return kind, table[around]
+            around = around.rpartition(".")[0]
+    return "honoured", ""
+
+
+def report(api: ApiSpec, target: Target) -> tuple[Treatment, ...]:
+    """What becomes of each key that the user wrote for the API, in the order of the file."""
+    return tuple(
+        Treatment(line=place.line, path=place.path, kind=kind, how=how)
+        for path, place in sorted(api.places.items(), key=lambda item: item[1].line)
+        for kind, how in [treatment(path, target)]
+    )
+
+
+def problems(api: ApiSpec, target: Target) -> Iterator[Problem]:
+    """A warning for each key that is approximated and an error for each that is refused; said of a section once."""
+    for path in api.places:
+        kind, how = treatment(path, target)
+        if kind == "honoured" or treatment(path.rpartition(".")[0], target)[0] != "honoured":
+            continue
+        code = "cxpack.approximated" if kind == "approximated" else "deploy.not_built"
+        yield api.problem(path, code, how, severity=SEVERITIES[kind])

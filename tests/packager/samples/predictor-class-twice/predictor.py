@@ -1,0 +1,14 @@
+class PythonPredictor:
+    def __init__(self, config):
+        self.config = config
+
+    def predict(self, payload):
+        return payload
+
+
+class PythonPredictor:
+    def __init__(self, config):
+        self.config = config
+
+    def predict(self, payload):
+        return payload

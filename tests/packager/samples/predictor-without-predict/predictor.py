@@ -1,0 +1,3 @@
+class PythonPredictor:
+    def __init__(self, config):
+        pass
