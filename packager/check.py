@@ -3,6 +3,7 @@
 Nothing is written and nobody is asked: no network, no AWS account, no import of the user's code.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,13 @@ def _place(spec: ApiSpec, file: Path) -> tuple[CheckedApi, list[Problem]]:
         placement = place(spec, context.size)
     except Unplaceable as error:
         return CheckedApi(spec=spec), [spec.problem("compute", "resources.no_available_node_compute_limit", str(error))]
-    problems = []
-    if placement.warning:
-        problems.append(spec.problem("deploy.target", "deploy.target", placement.warning, severity="warning"))
-    return CheckedApi(spec=spec, placement=placement, context=context, base_image=image), problems
+    checked = CheckedApi(spec=spec, placement=placement, context=context, base_image=image)
+    return checked, list(_warnings(checked))
+
+
+def _warnings(api: CheckedApi) -> Iterator[Problem]:
+    if api.placement is not None and api.placement.warning:
+        yield api.spec.problem("deploy.target", "deploy.target", api.placement.warning, severity="warning")
+    if api.context is not None and any(file.path == "project/.env" for file in api.context.files):
+        message = ".env goes into the image, where everyone who may pull it can read it; put secrets into deploy.secrets"
+        yield api.spec.problem("predictor", "deploy.env_file", message, severity="warning")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from packager.check import Check
+    from packager.check import Check, CheckedApi
 
 DONE, PROBLEMS, USAGE = 0, 1, 2
 
@@ -180,15 +180,17 @@ def _local_endpoint(arguments: argparse.Namespace) -> str:
 
 
 def _table(checked: "Check") -> list[str]:
-    rows = [
-        (api.spec.name, api.placement.target, str(api.placement.size), api.placement.reason)
-        if api.placement
-        else (api.spec.name, "-", "-", f"kind {api.spec.kind} is checked, not deployed")
-        for api in checked.apis
-        if api.placement or api.spec.kind != "RealtimeAPI"
-    ]
+    rows = [(api.spec.name, *_decision(api)) for api in checked.apis if api.placement or api.spec.kind != "RealtimeAPI"]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
+
+
+def _decision(api: "CheckedApi") -> tuple[str, str, str]:
+    if api.placement:
+        return api.placement.target, str(api.placement.size), api.placement.reason
+    if api.spec.kind == "TrafficSplitter":
+        return "-", "-", "routes requests: " + ", ".join(f"{split.weight} % to {split.name}" for split in api.spec.splits)
+    return "-", "-", f"kind {api.spec.kind} is checked, not deployed"
 
 
 def _refuse(checked: "Check", format_: str, outcome: str) -> int:

@@ -1,7 +1,10 @@
 """Cortex's autoscaling and update strategy in ECS's terms: pure arithmetic."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
+from packager import spec
 from packager.manifest import Rollout, Scaling
 from packager.spec import Autoscaling, UpdateStrategy
 from packager.units import Portion
@@ -19,17 +22,25 @@ def scaling(autoscaling: Autoscaling) -> Scaling:
     )
 
 
-def rollout(update: UpdateStrategy, replicas: int) -> Rollout:
-    """Minimum and maximum healthy percent of `replicas` wanted tasks.
+def rollout(update: UpdateStrategy, replicas: int, chosen: spec.Rollout | None = None) -> Rollout:
+    """Minimum and maximum healthy percent of `replicas` wanted tasks, and the steps that `deploy.rollout` chooses.
 
-    Numbers of tasks become percentages rounded so that ECS never keeps fewer, nor starts fewer, than Cortex would.
+    Numbers of tasks become percentages rounded so that ECS never replaces more, nor starts fewer, than Cortex would.
     """
     replicas = max(replicas, 1)
-    return Rollout(
-        min_healthy_percent=max(0, 100 - _percent(update.max_unavailable, replicas)),
-        max_healthy_percent=100 + _percent(update.max_surge, replicas),
+    bounds = Rollout(
+        min_healthy_percent=max(0, 100 - _percent(update.max_unavailable, replicas, math.floor)),
+        max_healthy_percent=100 + _percent(update.max_surge, replicas, math.ceil),
+    )
+    if chosen is None:
+        return bounds
+    return replace(
+        bounds,
+        strategy=chosen.strategy,
+        percent=bounds.percent if chosen.percent is None else chosen.percent,
+        interval_s=bounds.interval_s if chosen.interval_s is None else math.ceil(chosen.interval_s),
     )
 
 
-def _percent(portion: Portion, replicas: int) -> int:
-    return portion.amount if portion.percent else math.ceil(100 * portion.amount / replicas)
+def _percent(portion: Portion, replicas: int, rounded: Callable[[float], int]) -> int:
+    return portion.amount if portion.percent else rounded(100 * portion.amount / replicas)

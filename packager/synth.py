@@ -13,11 +13,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from packager.check import Check, CheckedApi
-from packager.grants import s3_grants
-from packager.manifest import Image, Manifest, ManifestApi
+from packager.check import Check
+from packager.manifest import Manifest
+from packager.manifest_entry import api_entry, splitter_entry
 from packager.output import write_output
-from packager.scaling import rollout, scaling
 
 OUTPUT = "cxpack.out"
 CDK_JSON = {"app": "python -P -m cdk_app"}
@@ -46,35 +45,18 @@ def synth(checked: Check, out: Path) -> Synthesis:
 
 
 def make_manifest(checked: Check) -> Manifest:
-    """The manifest of the deployable APIs."""
-    return Manifest(project=project_name(checked.file.parent), apis=tuple(_entry(api) for api in checked.deployable))
+    """The manifest of the deployable APIs and of the traffic splitters between them."""
+    return Manifest(
+        project=project_name(checked.file.parent),
+        apis=tuple(api_entry(api) for api in checked.deployable),
+        splitters=tuple(splitter_entry(api.spec) for api in checked.apis if api.spec.kind == "TrafficSplitter"),
+    )
 
 
 def project_name(folder: Path) -> str:
     """The folder's name as stack names allow it: letters, digits and dashes, beginning with a letter, at most 40."""
     slug = re.sub(r"[^A-Za-z0-9]+", "-", folder.resolve().name).strip("-").lower()[:40].rstrip("-")
     return slug if slug[:1].isalpha() else f"cxpack-{slug}".rstrip("-")
-
-
-def _entry(api: CheckedApi) -> ManifestApi:
-    spec, placement = api.spec, api.placement
-    assert placement is not None, "only placed APIs are deployed"
-    scale = scaling(spec.autoscaling)
-    return ManifestApi(
-        name=spec.name,
-        kind=spec.kind,
-        endpoint=spec.served.endpoint,
-        target=placement.target,
-        size=placement.size,
-        reason=placement.reason,
-        image=Image(context=spec.name, build_args={"BASE_IMAGE": api.base_image or ""}),
-        public=spec.networking.api_gateway == "public",
-        monitoring=None if spec.served.monitoring is None else spec.served.monitoring.model_type,
-        max_concurrency=spec.served.max_replica_concurrency,
-        scaling=scale,
-        rollout=rollout(spec.update_strategy, scale.min_replicas),
-        s3_read=s3_grants(spec.served),
-    )
 
 
 def _write_cdk_json(folder: Path) -> bool:
