@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from contextvars import ContextVar, Token
 from types import TracebackType
 
-from runtime_handler.models.model import Model
+from runtime_handler.models.model import Model, ModelId
 
 
 class Lease:
@@ -25,6 +25,10 @@ class Lease:
 
     def __init__(self) -> None:
         self.models: list[Model] = []
+
+    def given(self, key: ModelId, fingerprint: str) -> Model | None:
+        """The model of that id and content that this request holds."""
+        return next((model for model in self.models if model.id == key and model.fingerprint == fingerprint), None)
 
     def __enter__(self) -> "Lease":
         _running.add(self)

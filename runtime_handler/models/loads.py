@@ -59,12 +59,14 @@ class Order:
 
 @dataclass(slots=True, eq=False)
 class Load:
-    """One load in flight. When `done` is set, there is a `model` or an `error`."""
+    """One load in flight. When `done` is set, the model is in memory and in the leases that waited, or there is an `error`.
+
+    The load itself does not hold the model: whoever held it longer than the requests do would break the cache's limit.
+    """
 
     order: Order
     done: threading.Event = field(default_factory=threading.Event)
     waiting: list[lease.Lease] = field(default_factory=list)
-    model: Model | None = None
     error: ServeError | None = None
 
 
@@ -200,7 +202,6 @@ class Loads:
         with self._lock:
             self._memory.install(ticket, model, load.waiting)
             load.waiting.clear()
-            load.model = model
         self.failures.pop(order.key, None)
         self.good[order.key] = order.files
 

@@ -174,8 +174,8 @@ class Manager:
             if not load.done.wait(max(0.0, deadline - time.monotonic())):
                 self._shelf.loads.give_up(load, request)
                 raise self._loading(version)
-            if load.model is not None and (request is None or any(model is load.model for model in request.models)):
-                return load.model
+            if request is not None and (given := request.given(key, load.order.files.fingerprint)) is not None:
+                return given
             if load.error is not None and (number is not None or not isinstance(load.error, ModelFailed)):
                 raise load.error
             # A latest version that failed gives way to the next one; a model that was evicted at once is loaded again.

@@ -45,6 +45,7 @@ def a_manager(
     root: Path | None = None,
     pool: Pool | None = None,
     threads: int = 1,
+    places: FakePlaces | None = None,
     **more: Any,
 ) -> Manager:
     """A manager over a fake bucket, or over real places when there is none; loads run in the calling thread."""
@@ -68,5 +69,5 @@ def a_manager(
         pause=clock.sleep if isinstance(clock, Clock) else time.sleep,
         threads=threads,
         pool=pool or Inline(),
-        places=FakePlaces(bucket) if bucket is not None else None,
+        places=places or (FakePlaces(bucket) if bucket is not None else None),
     )
