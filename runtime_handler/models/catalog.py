@@ -35,7 +35,8 @@ class Version:
     """One version. `files` are what the last listing showed and `problem` what is wrong with them.
 
     `since` is our clock when these files were first seen, `steady` whether they stood still for the settle time;
-    `settled` are the files that may be loaded, None while there are none; `missing` counts listings that lacked it.
+    `settled` are the files that may be loaded, None while there are none; `missing` counts listings that lacked it;
+    `watched` is false while all that is known comes from our own disk.
     """
 
     id: ModelId
@@ -45,6 +46,7 @@ class Version:
     steady: bool
     settled: Files | None
     missing: int = 0
+    watched: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def from_disk(entries: Mapping[tuple[ModelId, str], Files]) -> Catalog:
     """What may be served before the source was reached: the versions that our own disk holds, oldest first in `entries`."""
     models: dict[str, KnownModel] = {}
     for (key, _), files in entries.items():
-        version = Version(id=key, files=files, problem=None, since=0.0, steady=True, settled=files)
+        version = Version(id=key, files=files, problem=None, since=0.0, steady=True, settled=files, watched=False)
         before = models.get(key.name)
         versions = {**(before.versions if before is not None else {}), key.version: version}
         models[key.name] = KnownModel(name=key.name, listed=None, versions=versions, versioned=files.folder != "")
@@ -169,7 +171,8 @@ def _seen(
         steady = before.steady or (now - since >= settle_s)
     else:
         since = now
-        steady = settle_s <= 0 or (before is None and _age(files, source_now) > settle_s)
+        watched = before is not None and before.watched
+        steady = settle_s <= 0 or (not watched and _age(files, source_now) > settle_s)
     settled = before.settled if before is not None else None
     if steady and problem is None and (settled is None or settled.fingerprint != files.fingerprint):
         settled = files

@@ -273,6 +273,14 @@ def test_a_restart_forgets_what_was_deleted_meanwhile(tmp_path: Path) -> None:
     assert manager.cache().disk.used == 1
 
 
+def test_a_restart_takes_what_was_changed_meanwhile(tmp_path: Path) -> None:
+    """Files that were overwritten while the process was down, and are old by now, are loaded by the start."""
+    bucket = a_bucket(a__1__model="one")
+    started(a_manager(tmp_path, bucket)).close()
+    bucket.put("models/a/1/model", "ONE", age=60)
+    assert started(a_manager(tmp_path, bucket)).get("a").value == "ONE"
+
+
 def test_a_start_without_store_and_disk_gives_up_with_a_sentence(tmp_path: Path) -> None:
     """After a minute of silence the start fails, so that the platform starts over."""
     bucket = a_bucket()
