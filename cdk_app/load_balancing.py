@@ -1,10 +1,10 @@
 """One API behind the shared load balancer: its target group, and the listener's rule that sends its endpoint there."""
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 
 from cdk_app.facts import Fact, learn
-from cdk_app.http_api import Integration
+from cdk_app.http_api import Integration, add_url
 from cdk_app.project import PORT, Project
 from packager.manifest import ManifestApi
 
@@ -53,11 +53,10 @@ def add_target_group(
         actions=[elb.CfnListenerRule.ActionProperty(type="forward", target_group_arn=group.ref)],
     )
     if not api.public:
-        CfnOutput(
+        add_url(
             stack,
-            "Url",
-            value=f"http://{learn(stack, project, Fact.BalancerName)}{api.endpoint}",
-            description=f"POST requests to {api.name} here, from inside the VPC",
+            f"http://{learn(stack, project, Fact.BalancerName)}{api.endpoint}",
+            f"POST requests to {api.name} here, from inside the VPC",
         )
     return group, rule
 

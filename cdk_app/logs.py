@@ -6,10 +6,10 @@ from aws_cdk import aws_logs as logs
 from cdk_app.project import Project
 
 
-def add_log_group(stack: Stack, project: Project, part: str) -> logs.CfnLogGroup:
-    """`part` is an API's name, or SHARED. Encrypted by CloudWatch Logs, as every log group is."""
+def add_log_group(stack: Stack, project: Project, part: str, name: str = "Logs") -> logs.CfnLogGroup:
+    """`part` says whose it is. Encrypted by CloudWatch Logs, as every log group is."""
     group = logs.CfnLogGroup(
-        stack, "Logs", log_group_name=project.log_group_name(part), retention_in_days=project.settings.log_days
+        stack, name, log_group_name=project.log_group_name(part), retention_in_days=project.settings.log_days
     )
     group.apply_removal_policy(RemovalPolicy.DESTROY)
     return group

@@ -54,7 +54,20 @@ def add_role(
     )
 
 
+def granted(api: ManifestApi) -> Iterable[Statement]:
+    """What the predictor may do: read its models, and what the user allowed it."""
+    yield from read_models(api.s3_read)
+    for permission in api.permissions:
+        yield allow(permission.actions, permission.resources)
+
+
 def accept_grants(role: iam.CfnRole, api: ManifestApi) -> None:
-    """Every wildcard of `read_models` ends a prefix: the versions and files of a model are not known beforehand."""
+    """Wildcards that are meant: the versions and files of a model are not known beforehand, the rest is the user's word."""
     for grant in api.s3_read:
         accept(role, f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{grant.bucket}/{grant.prefix}*]", grant.reason)
+    for permission in api.permissions:
+        reason = permission.reason or "Granted by deploy.permissions in cortex.yaml"
+        for kind, values in (("Action", permission.actions), ("Resource", permission.resources)):
+            for value in values:
+                if "*" in value:
+                    accept(role, f"AwsSolutions-IAM5[{kind}::{value}]", reason)

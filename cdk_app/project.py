@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cdk_app.settings import Settings
 from packager.manifest import EcsSize, Manifest, ManifestApi, ManifestError
+from runtime_handler.contract import METRICS_NAME
 
 SHARED = "shared"
 """The part of the shared stack's name that an API's name stands for in the others."""
@@ -52,6 +53,14 @@ class Project:
         """Where the logs of an API, or of the HTTP API (SHARED), are."""
         return f"/cxpack/{self.name}/{part}"
 
+    def metrics_name(self, api: ManifestApi) -> str:
+        """The value of the dimension APIName: two environments' metrics must not mix."""
+        return self.stack_name(api.name)
+
+    def environment_of(self, api: ManifestApi) -> Mapping[str, str]:
+        """The container's variables: the manifest's, and the name that its metrics carry here."""
+        return {**api.environment, METRICS_NAME: self.metrics_name(api)}
+
     @property
     def tags(self) -> Mapping[str, str]:
         """On every stack, and so on every resource: cost reports and `cxpack get` find the project by them."""
@@ -63,8 +72,8 @@ class Project:
 
     @property
     def has_routes(self) -> bool:
-        """Whether any API is reached through the HTTP API."""
-        return any(api.public for api in self.manifest.apis)
+        """Whether any API is reached through the shared HTTP API."""
+        return any(api.public and api.throttle is None for api in self.manifest.apis)
 
     @property
     def has_services(self) -> bool:
@@ -75,6 +84,15 @@ class Project:
     def has_private_services(self) -> bool:
         """Whether any of those is called past the HTTP API, from inside the network."""
         return any(isinstance(api.size, EcsSize) and not api.public for api in self.manifest.apis)
+
+    def sleeps(self, api: ManifestApi) -> bool:
+        """Whether the API may have no replica, and is then woken by its route, whose calls must be counted for that."""
+        return isinstance(api.size, EcsSize) and api.public and api.scaling.min_replicas == 0
+
+    @property
+    def has_sleepers(self) -> bool:
+        """Whether the shared HTTP API must count calls by route."""
+        return any(self.sleeps(api) for api in self.manifest.apis if api.throttle is None)
 
     @property
     def has_public_subnets(self) -> bool:

@@ -19,20 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packager.manifest import Throttle
+
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 """The retentions that CloudWatch Logs knows (PutRetentionPolicy)."""
+
+THROTTLE = Throttle(rate=100, burst=200)
+"""What every route lets through unless told otherwise, so that a mistake of a caller's has a limit."""
 
 
 class SettingsError(Exception):
     """A context key `cxpack:*` has a value that cannot be used."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
-    """What one route lets through: `rate` requests a second on average, `burst` at once (API Gateway's token bucket)."""
-
-    rate: float = 100
-    burst: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ class Settings:
 
     manifest: Path = Path("cxpack.out/manifest.json")
     environment: str = "dev"
-    throttle: Throttle = Throttle()
+    throttle: Throttle = THROTTLE
     log_days: int = 30
     alarms_topic: str | None = None
     vpc: ImportedVpc | None = None
@@ -105,12 +102,12 @@ def _mapping(name: str, value: Any, takes: str) -> Mapping[str, Any]:
 def _throttle(name: str, value: Any) -> Throttle:
     takes = 'a mapping such as {"rate": 100, "burst": 200}, both above zero'
     mapping = _mapping(name, value, takes)
+    unknown = set(mapping) - {"rate", "burst"}
     try:
-        throttle = Throttle(**{**mapping, "rate": float(mapping.get("rate", Throttle().rate))})
-        usable = throttle.rate > 0 and int(throttle.burst) > 0
+        throttle = Throttle(rate=float(mapping.get("rate", THROTTLE.rate)), burst=int(mapping.get("burst", THROTTLE.burst)))
     except (TypeError, ValueError):
-        usable = False
-    if not usable:
+        throttle = None
+    if unknown or throttle is None or throttle.rate <= 0 or throttle.burst <= 0:
         raise SettingsError(f"context key cxpack:{name} takes {takes}")
     return throttle
 

@@ -3,7 +3,8 @@
 from aws_cdk import Stack
 from constructs import Construct
 
-from cdk_app.http_api import add_http_api, add_route
+from cdk_app.alarms import add_model_alarms
+from cdk_app.http_api import add_route, add_shared_http_api
 from cdk_app.network import add_network
 from cdk_app.project import SHARED, Project
 from cdk_app.targets import TARGETS
@@ -24,7 +25,7 @@ def add_shared_stack(app: Construct, project: Project) -> Stack:
     """The HTTP API if any API is public, and the network if any runs on ECS."""
     stack = _stack(app, project, SHARED, f"What the APIs of {project.name} share")
     if project.has_routes:
-        add_http_api(stack, project)
+        add_shared_http_api(stack, project)
     if project.has_services:
         add_network(stack, project)
     return stack
@@ -36,6 +37,8 @@ def add_api_stack(app: Construct, project: Project, api: ManifestApi) -> Stack:
     integration = TARGETS[api.target](stack, project, api)
     if api.public and integration is not None:
         add_route(stack, project, api, integration)
+    if project.settings.alarms_topic is not None:  # they tell someone, or are for nothing
+        add_model_alarms(stack, project, api)
     return stack
 
 

@@ -4,15 +4,18 @@ import json
 from hashlib import sha256
 from typing import Any
 
-from aws_cdk import Aws, CfnDeletionPolicy, Stack
+from aws_cdk import Aws, CfnDeletionPolicy, Fn, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
-from cdk_app.facts import Fact, learn
-from cdk_app.http_api import Integration
+from cdk_app.alarms import add_error_alarm, add_share_alarm
+from cdk_app.http_api import Integration, add_url, http_api_of
 from cdk_app.image import add_image
 from cdk_app.logs import add_log_group
-from cdk_app.permissions import accept_grants, add_role, read_models, write_logs
+from cdk_app.metrics import Metric
+from cdk_app.permissions import accept_grants, add_role, granted, write_logs
 from cdk_app.project import Project
+from cdk_app.targets.shifting import add_shifting
 from packager.manifest import LambdaSize, ManifestApi
 
 ALIAS = "live"
@@ -23,7 +26,7 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
     assert isinstance(api.size, LambdaSize)  # Manifest.load gives every target its own kind of size
     image = add_image(stack, project, api)
     logs = add_log_group(stack, project, api.name)
-    role = add_role(stack, "FunctionRole", "lambda.amazonaws.com", [write_logs(logs.attr_arn), *read_models(api.s3_read)])
+    role = add_role(stack, "FunctionRole", "lambda.amazonaws.com", [write_logs(logs.attr_arn), *granted(api)])
     accept_grants(role, api)
     published: dict[str, Any] = {
         "architectures": [api.image.architecture],
@@ -31,7 +34,8 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
         "memory_size": api.size.memory_mb,
         "timeout": api.size.timeout_s,
         "ephemeral_storage": lambda_.CfnFunction.EphemeralStorageProperty(size=api.size.ephemeral_storage_mb),
-        "environment": lambda_.CfnFunction.EnvironmentProperty(variables=dict(api.environment)),
+        "snap_start": lambda_.CfnFunction.SnapStartProperty(apply_on="PublishedVersions") if api.size.snap_start else None,
+        "environment": lambda_.CfnFunction.EnvironmentProperty(variables=dict(project.environment_of(api))),
     }
     function = lambda_.CfnFunction(
         stack,
@@ -46,15 +50,53 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
     version = lambda_.CfnVersion(stack, f"Version{digest.hexdigest()[:12]}", function_name=function.ref)
     # Kept when the next deploy replaces it: the previous template points the alias back to what it ran on.
     version.cfn_options.deletion_policy = CfnDeletionPolicy.RETAIN
-    alias = lambda_.CfnAlias(stack, "Alias", name=ALIAS, function_name=function.ref, function_version=version.attr_version)
+    ready = api.size.provisioned_concurrency
+    alias = lambda_.CfnAlias(
+        stack,
+        "Alias",
+        name=ALIAS,
+        function_name=function.ref,
+        function_version=version.attr_version,
+        provisioned_concurrency_config=lambda_.CfnAlias.ProvisionedConcurrencyConfigurationProperty(
+            provisioned_concurrent_executions=ready
+        )
+        if ready
+        else None,
+    )
+    alarms = [add_error_alarm(stack, project, api), add_failure_alarm(stack, project, api, function)]
+    alias.cfn_options.update_policy = add_shifting(stack, api.rollout, function, alarms)
     if api.public:
-        api_id = learn(stack, project, Fact.HttpApiId)
+        source = f"{http_api_of(stack, project, api)}/*/*{api.endpoint}"
         lambda_.CfnPermission(
             stack,
             "RoutePermission",
             action="lambda:InvokeFunction",
             function_name=alias.ref,
             principal="apigateway.amazonaws.com",
-            source_arn=f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{api_id}/*/*{api.endpoint}",
+            source_arn=f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{source}",
         )
+    else:
+        add_function_url(stack, api, function, alias)
     return Integration(type="AWS_PROXY", uri=alias.ref, payload_format="2.0")
+
+
+def add_function_url(stack: Stack, api: ManifestApi, function: lambda_.CfnFunction, alias: lambda_.CfnAlias) -> None:
+    """For `api_gateway: none`: no gateway's 30 s, and only for callers whose IAM identity may invoke the function."""
+    url = lambda_.CfnUrl(stack, "FunctionUrl", auth_type="AWS_IAM", target_function_arn=function.ref, qualifier=ALIAS)
+    url.add_resource_dependency(alias)
+    add_url(stack, Fn.join("", [url.attr_function_url, api.endpoint.lstrip("/")]), f"POST requests to {api.name} here, signed")
+
+
+def add_failure_alarm(stack: Stack, project: Project, api: ManifestApi, function: lambda_.CfnFunction) -> cloudwatch.CfnAlarm:
+    """What the runtime cannot report itself: it did not start, ran out of time, ran out of memory."""
+    called = {"FunctionName": function.ref, "Resource": f"{function.ref}:{ALIAS}"}
+    metrics = {name.lower(): Metric(name, called, "Sum", "AWS/Lambda") for name in ("Errors", "Invocations")}
+    return add_share_alarm(
+        stack,
+        project,
+        "FunctionErrors",
+        f"Failed runs of {api.name}, in per cent",
+        metrics,
+        failed="errors",
+        all_of="invocations",
+    )

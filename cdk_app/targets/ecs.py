@@ -3,9 +3,11 @@
 from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
 
+from cdk_app.alarms import add_error_alarm
 from cdk_app.http_api import Integration
 from cdk_app.load_balancing import add_target_group, integration
 from cdk_app.project import PORT, Project
+from cdk_app.scaling import add_scaling
 from cdk_app.targets.capacity import on_fargate
 from cdk_app.targets.instances import on_instances
 from cdk_app.targets.task import CONTAINER, add_task_definition
@@ -20,6 +22,7 @@ def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration
     assert isinstance(api.size, EcsSize)  # Manifest.load gives every target its own kind of size
     capacity = (on_instances if api.size.instance_type else on_fargate)(stack, project, api)
     group, rule = add_target_group(stack, project, api, capacity.target_type)
+    alarm = add_error_alarm(stack, project, api)
     service = ecs.CfnService(
         stack,
         "Service",
@@ -30,6 +33,7 @@ def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration
             minimum_healthy_percent=api.rollout.min_healthy_percent,
             maximum_percent=api.rollout.max_healthy_percent,
             deployment_circuit_breaker=ecs.CfnService.DeploymentCircuitBreakerProperty(enable=True, rollback=True),
+            alarms=ecs.CfnService.DeploymentAlarmsProperty(alarm_names=[alarm.ref], enable=True, rollback=True),
         ),
         availability_zone_rebalancing="ENABLED" if api.rollout.max_healthy_percent > 100 else "DISABLED",
         health_check_grace_period_seconds=START_S,
@@ -42,4 +46,5 @@ def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration
     )
     for resource in (rule, *capacity.before):  # ECS refuses a target group that no listener forwards to yet
         service.add_resource_dependency(resource)
+    add_scaling(stack, project, api, capacity.cluster, service)
     return integration(stack, project)

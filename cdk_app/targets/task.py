@@ -6,8 +6,9 @@ from aws_cdk import aws_ecs as ecs
 from cdk_app.accepted import accept
 from cdk_app.image import add_image
 from cdk_app.logs import add_log_group
-from cdk_app.permissions import accept_grants, add_role, allow, read_models, write_logs
+from cdk_app.permissions import accept_grants, add_role, allow, granted, write_logs
 from cdk_app.project import PORT, Project
+from cdk_app.secrets import read_secrets, secret_arn
 from cdk_app.targets.capacity import Capacity
 from packager.manifest import EcsSize, ManifestApi
 
@@ -36,11 +37,12 @@ def add_task_definition(
             ),
             allow(["ecr:GetAuthorizationToken"], ["*"]),
             write_logs(logs.attr_arn),
+            *read_secrets(api.secrets),
         ],
         SAME_ACCOUNT,
     )
     accept(starting, "AwsSolutions-IAM5[Resource::*]", "ecr:GetAuthorizationToken takes no resource (IAM's reference of ECR)")
-    serving = add_role(stack, "ServingRole", "ecs-tasks.amazonaws.com", read_models(api.s3_read), SAME_ACCOUNT)
+    serving = add_role(stack, "ServingRole", "ecs-tasks.amazonaws.com", granted(api), SAME_ACCOUNT)
     accept_grants(serving, api)
     on_instance = size.instance_type is not None
     task = ecs.CfnTaskDefinition(
@@ -73,8 +75,13 @@ def add_task_definition(
                 ],
                 environment=[
                     ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value)
-                    for name, value in sorted(api.environment.items())
+                    for name, value in sorted(project.environment_of(api).items())
                 ],
+                secrets=[
+                    ecs.CfnTaskDefinition.SecretProperty(name=name, value_from=secret_arn(reference))
+                    for name, reference in sorted(api.secrets.items())
+                ]
+                or None,
                 resource_requirements=[ecs.CfnTaskDefinition.ResourceRequirementProperty(type="GPU", value=str(size.gpu))]
                 if size.gpu
                 else None,
@@ -105,7 +112,7 @@ def add_task_definition(
         ],
         **capacity.task,
     )
-    accept(task, "AwsSolutions-ECS2", "The variables are the user's own `env`; secrets have a key of their own")
+    accept(task, "AwsSolutions-ECS2", "No secrets: those have a key of their own, and come from where they are kept")
     return task
 
 

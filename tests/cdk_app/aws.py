@@ -42,11 +42,14 @@ WITHOUT_MODEL = (
     "AWS::ApiGatewayV2::VpcLink",
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentConfig",
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::ECS::CapacityProvider",
     "AWS::ECS::ClusterCapacityProviderAssociations",
+    "AWS::Lambda::Url",
     "AWS::S3::BucketPolicy",
 )
 

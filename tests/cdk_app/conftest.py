@@ -9,7 +9,20 @@ from typing import Any
 import pytest
 
 from cdk_app.__main__ import use_installed_node
-from packager.manifest import EcsSize, Image, LambdaSize, Manifest, ManifestApi, Rollout, S3Grant, Scaling
+from packager.manifest import (
+    Auth,
+    EcsSize,
+    Image,
+    LambdaSize,
+    Manifest,
+    ManifestApi,
+    Permission,
+    Rollout,
+    S3Grant,
+    Scaling,
+    Strategy,
+    Throttle,
+)
 
 use_installed_node()  # before anything imports aws_cdk, which starts Node
 
@@ -134,11 +147,42 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
 
 @pytest.fixture(scope="session")
 def everything(synthesize: Synthesize) -> Synthesized:
-    """One API on each kind of target, public and not."""
+    """Targets, accelerators, ways of scaling, doors and rollouts, each at least once and mixed; alarms tell a topic."""
+    asleep = Scaling(
+        min_replicas=0, max_replicas=2, init_replicas=1, target_concurrency=1, scale_out_cooldown_s=60, scale_in_cooldown_s=300
+    )
     return synthesize(
         build_api("iris", "lambda"),
         build_api("flowers", "fargate"),
         build_api("sentiment", "gpu"),
-        build_api("speech", "inf"),
-        build_api("private", "fargate", public=False),
+        build_api("speech", "inf", auth=Auth(type="iam")),
+        build_api("private", "fargate", public=False, rollout=Rollout(min_healthy_percent=0, max_healthy_percent=100)),
+        build_api("hidden", "lambda", public=False, rollout=rollout("linear")),
+        build_api("sleepy", "fargate", scaling=asleep),
+        build_api("dozing", "gpu", scaling=asleep, throttle=Throttle(rate=5, burst=10)),
+        build_api(
+            "guarded",
+            "lambda",
+            auth=Auth(type="jwt", issuer="https://issuer.example", audience=("app",)),
+            throttle=Throttle(rate=1, burst=2),
+            size=LambdaSize(memory_mb=1024, timeout_s=60, ephemeral_storage_mb=512, snap_start=True),
+        ),
+        build_api(
+            "trusted",
+            "fargate",
+            secrets={"TOKEN": "ssm:/iris/token", "KEY": "secretsmanager:iris"},
+            permissions=(Permission(actions=("sqs:Send*",), resources=("*",), reason="any queue of the account"),),
+        ),
+        build_api(
+            "eager",
+            "lambda",
+            rollout=rollout("all_at_once"),
+            size=LambdaSize(memory_mb=1024, timeout_s=60, ephemeral_storage_mb=512, provisioned_concurrency=2),
+        ),
+        alarms_topic="arn:aws:sns:us-east-1:123456789012:alarms",
     )
+
+
+def rollout(strategy: Strategy) -> Rollout:
+    """For a function: what an ECS service does of it does not matter."""
+    return Rollout(min_healthy_percent=75, max_healthy_percent=125, strategy=strategy)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from cdk_app.settings import ImportedVpc, Settings, SettingsError, Throttle
+from cdk_app.settings import THROTTLE, ImportedVpc, Settings, SettingsError
+from packager.manifest import Throttle
 
 VPC = {"id": "vpc-1", "cidr": "10.1.0.0/16", "subnets": ["subnet-1", "subnet-2"]}
 
@@ -24,7 +25,11 @@ def test_values_are_taken_from_cdk_json_and_from_the_command_line() -> None:
     vpc = ImportedVpc(id="vpc-1", cidr="10.1.0.0/16", subnets=("subnet-1", "subnet-2"))
     assert settings(vpc=VPC).vpc == vpc
     assert settings(vpc='{"id": "vpc-1", "cidr": "10.1.0.0/16", "subnets": ["subnet-1", "subnet-2"]}').vpc == vpc
-    assert settings(throttle={"rate": 5}).throttle == settings(throttle='{"rate": 5}').throttle == Throttle(rate=5)
+    assert (
+        settings(throttle={"rate": 5}).throttle
+        == settings(throttle='{"rate": 5}').throttle
+        == Throttle(rate=5, burst=THROTTLE.burst)
+    )
     assert settings(log_days=7).log_days == settings(log_days="7").log_days == 7
     assert settings(zones=["a", "b"]).zones == settings(zones="a,b").zones == ("a", "b")
     assert settings(manifest="out/manifest.json").manifest == Path("out/manifest.json")

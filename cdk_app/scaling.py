@@ -1,0 +1,97 @@
+"""How many replicas an ECS service has: Cortex's target concurrency as target tracking on the runtime's own InFlight.
+
+A service that may go down to zero is woken by its route: nobody reports InFlight then, and requests arrive. Callers get
+503 until the first replica is ready.
+"""
+
+from aws_cdk import Fn, Stack
+from aws_cdk import aws_applicationautoscaling as scaling
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ecs as ecs
+
+from cdk_app.http_api import http_api_of
+from cdk_app.metrics import Metric, emitted
+from cdk_app.project import Project
+from packager.manifest import ManifestApi
+
+DIMENSION = "ecs:service:DesiredCount"
+WAKE_PERIOD_S = 60
+
+
+def add_scaling(stack: Stack, project: Project, api: ManifestApi, cluster: str, service: ecs.CfnService) -> None:
+    """Between the smallest and the largest number of replicas, by requests in flight."""
+    target = scaling.CfnScalableTarget(
+        stack,
+        "Replicas",
+        service_namespace="ecs",
+        scalable_dimension=DIMENSION,
+        resource_id=Fn.join("/", ["service", cluster, service.attr_name]),
+        min_capacity=api.scaling.min_replicas,
+        max_capacity=api.scaling.max_replicas,
+    )
+    metric = emitted("InFlight", "Average", of=project.metrics_name(api))
+    scaling.CfnScalingPolicy(
+        stack,
+        "Concurrency",
+        policy_name="target-concurrency",
+        policy_type="TargetTrackingScaling",
+        scaling_target_id=target.ref,
+        target_tracking_scaling_policy_configuration=scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+            target_value=api.scaling.target_concurrency,
+            scale_out_cooldown=api.scaling.scale_out_cooldown_s,
+            scale_in_cooldown=api.scaling.scale_in_cooldown_s,
+            customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
+                namespace=metric.namespace,
+                metric_name=metric.name,
+                statistic=metric.statistic,
+                dimensions=[
+                    scaling.CfnScalingPolicy.MetricDimensionProperty(name=name, value=value)
+                    for name, value in metric.dimensions.items()
+                ],
+            ),
+        ),
+    )
+    if project.sleeps(api):
+        add_waking(stack, api, target, metric, http_api_of(stack, project, api))
+
+
+def add_waking(stack: Stack, api: ManifestApi, target: scaling.CfnScalableTarget, in_flight: Metric, api_id: str) -> None:
+    """From no replica to one, when the route is called and no replica reports."""
+    waking = scaling.CfnScalingPolicy(
+        stack,
+        "Waking",
+        policy_name="wake",
+        policy_type="StepScaling",
+        scaling_target_id=target.ref,
+        step_scaling_policy_configuration=scaling.CfnScalingPolicy.StepScalingPolicyConfigurationProperty(
+            adjustment_type="ExactCapacity",
+            metric_aggregation_type="Maximum",
+            step_adjustments=[
+                scaling.CfnScalingPolicy.StepAdjustmentProperty(metric_interval_lower_bound=0, scaling_adjustment=1)
+            ],
+        ),
+    )
+    calls = {
+        # API Gateway's pages do not say under which of the two it counts a call of a route of `ANY`.
+        method: Metric(
+            "Count", {"ApiId": api_id, "Method": method, "Resource": api.endpoint, "Stage": "$default"}, "Sum", "AWS/ApiGateway"
+        )
+        for method in ("ANY", "POST")
+    }
+    cloudwatch.CfnAlarm(
+        stack,
+        "CalledWhileAsleep",
+        alarm_description=f"{api.name} is called and has no replica",
+        comparison_operator="GreaterThanOrEqualToThreshold",
+        threshold=1,
+        evaluation_periods=1,
+        treat_missing_data="notBreaching",
+        alarm_actions=[waking.attr_arn],
+        metrics=[
+            cloudwatch.CfnAlarm.MetricDataQueryProperty(
+                id="asleep", expression="IF(FILL(any, 0) + FILL(post, 0) > 0 AND FILL(replicas, 0) == 0, 1, 0)"
+            ),
+            *(metric.query(method.lower(), WAKE_PERIOD_S) for method, metric in calls.items()),
+            Metric(in_flight.name, in_flight.dimensions, "SampleCount", in_flight.namespace).query("replicas", WAKE_PERIOD_S),
+        ],
+    )

@@ -1,0 +1,33 @@
+"""`deploy.secrets`: environment variables that are references, resolved by ECS when a task starts.
+
+A reference is an ARN, `ssm:/parameter/name` or `secretsmanager:name`; the value is neither in the template nor in the image.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from aws_cdk import Aws
+
+from cdk_app.permissions import Statement, allow
+
+KINDS = {"ssm": "parameter", "secretsmanager": "secret:"}
+"""Service -> how its ARNs name what it keeps."""
+SUFFIX = "-??????"
+"""Secrets Manager ends every ARN with a dash and six characters, which a secret's name alone does not say."""
+
+
+def secret_arn(reference: str) -> str:
+    """The ARN of a reference; of a secret by name without its suffix, which Secrets Manager finds as well."""
+    if reference.startswith("arn:"):
+        return reference
+    service, _, name = reference.partition(":")
+    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{KINDS[service]}{name}"
+
+
+def read_secrets(secrets: Mapping[str, str]) -> Iterable[Statement]:
+    """Reading exactly those, with the call that each kind takes."""
+    for reference in sorted(set(secrets.values())):
+        if ":ssm:" in reference or reference.startswith("ssm:"):
+            yield allow(["ssm:GetParameters"], [secret_arn(reference)])
+        else:
+            suffix = SUFFIX if reference.startswith("secretsmanager:") else ""
+            yield allow(["secretsmanager:GetSecretValue"], [secret_arn(reference) + suffix])
