@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from runtime_handler import sagemaker
+from runtime_handler.admission import Gate, ProcessGate
 from runtime_handler.asgi import Asgi, Disconnected, Receive, Scope, Send, read_body, read_request, request_id, send_answer
 from runtime_handler.codec import JSON, TEXT, dump_json
 from runtime_handler.errors import (
@@ -69,16 +70,17 @@ class App:
         run: Run,
         recorder: Recorder,
         *,
+        gate: Gate | None = None,
         load_docs: Callable[[], Awaitable[Asgi]] | None = None,
         multi_model: MultiModel | None = None,
     ) -> None:
         self._service = service
         self._run = run
         self._recorder = recorder
+        self._gate = gate or ProcessGate(service.spec.max_replica_concurrency)
         self._load_docs = load_docs
         self._multi_model = multi_model
         self._docs: Asgi | None = None
-        self.in_flight = 0
         self._log_requests = log.isEnabledFor(logging.DEBUG)
         self._predict_paths = frozenset((*PREDICT_PATHS, service.spec.endpoint))
         self._pages: dict[str, Callable[[], Answer]] = {
@@ -138,7 +140,6 @@ class App:
             await send_answer(scope, receive, send, _identified(error_answer(refusal), identity))
             return
         started = time.perf_counter()
-        self.in_flight += 1
         status = 500
         sending = False
         try:
@@ -160,7 +161,7 @@ class App:
                 raise  # part of the answer may be out: the server ends the connection
             await send_answer(scope, receive, send, _identified(error_answer(PredictorFailed()), identity))
         finally:
-            self.in_flight -= 1
+            self._gate.leave()
             self._done(status, identity, (time.perf_counter() - started) * 1000)
 
     def _done(self, status: int, identity: str, milliseconds: float) -> None:
@@ -172,27 +173,31 @@ class App:
             log.debug("request", extra={"request_id": identity, "status": status, "duration_ms": round(milliseconds, 3)})
 
     def _refusal(self) -> ServeError | None:
-        """Why no request may come in now."""
+        """Why the request may not come in; None lets it in, and it must leave the gate."""
         spec = self._service.spec
         if not self._service.ready:
-            return NotReady(f"{spec.name} is starting")
-        if self.in_flight >= spec.max_replica_concurrency:
+            return _starting(self._service)
+        if not self._gate.enter():
             return Overloaded(f"{spec.max_replica_concurrency} requests are in flight already (max_replica_concurrency)")
         return None
 
     def _describe(self) -> Answer:
         service = self._service
         if not service.ready:
-            return self._readiness()
+            return error_answer(_starting(service))
         body: dict[str, Any] = {"message": f"make a prediction: POST {service.spec.endpoint} with a JSON body"}
         if service.models is not None:
             body["model_metadata"] = service.models.metadata()
         return json_answer(200, body)
 
     def _readiness(self) -> Answer:
-        if self._service.ready:
+        if self._service.ready and self._gate.ready():
             return json_answer(200, {"ready": True})
-        return error_answer(NotReady(f"{self._service.spec.name} is starting"))
+        return error_answer(_starting(self._service))
+
+
+def _starting(service: Service) -> NotReady:
+    return NotReady(f"{service.spec.name} is starting")
 
 
 def json_answer(status: int, body: Mapping[str, Any], headers: Headers | None = None) -> Answer:

@@ -1,5 +1,6 @@
 """Log lines on standard error: JSON where machines read them, plain text on a terminal. Standard output is the metrics'."""
 
+import io
 import json
 import logging
 import sys
@@ -17,6 +18,8 @@ FIELDS = ("request_id", "model", "version", "duration_ms", "status")
 
 def configure(level: LogLevel, log_format: LogFormat, api: str) -> None:
     """Send every log record of this process, the user's included, to standard error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a user's half line must not run into a metric line
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(FORMATS[log_format], api))
     root = logging.getLogger()

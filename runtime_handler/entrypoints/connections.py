@@ -1,0 +1,167 @@
+"""Where a serving process gets its connections from: a socket of its own, or one by one from the supervisor."""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from runtime_handler.entrypoints.board import Board, Connection
+
+SLOT_BYTES = 4
+READY = b"ready"
+MOST_MESSAGES = 64
+"""Connections taken up at once, before others on the loop have their turn."""
+
+
+class Connections(Protocol):
+    """What a server process listens to."""
+
+    listeners: list[socket.socket]
+
+    def protocol(self) -> Callable[..., Any] | str:
+        """Uvicorn's `http`."""
+
+    def begin(self, server: Any) -> None:
+        """Take up connections for a uvicorn server, on its loop."""
+
+    def ready(self) -> None:
+        """The API is ready."""
+
+
+class OwnListener:
+    """Connections accepted from a listening socket."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listeners = [listener]
+
+    def protocol(self) -> str:
+        """Uvicorn's own protocol."""
+        return "httptools"
+
+    def begin(self, server: Any) -> None:
+        """Uvicorn accepts."""
+
+    def ready(self) -> None:
+        """Nobody waits for it."""
+
+
+class Handed:
+    """Connections that the supervisor accepted and passes over `channel`: a slot number and a file descriptor each.
+
+    The supervisor keeps each open until it hears here that it is done with.
+    """
+
+    def __init__(self, channel: socket.socket, board: Board) -> None:
+        self.listeners: list[socket.socket] = []
+        self._channel = channel
+        self._board = board
+        self._taking: set[asyncio.Task[Any]] = set()
+        self._unsaid: deque[bytes] = deque()
+
+    def protocol(self) -> type[HttpToolsProtocol]:
+        """Uvicorn's protocol, which keeps its connection's state on the board."""
+        return TrackedProtocol
+
+    def begin(self, server: Any) -> None:
+        """Take up connections until the supervisor is gone."""
+        self._channel.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take_up, server)
+
+    def ready(self) -> None:
+        """Tell the supervisor."""
+        self._say(READY)
+
+    def done_with(self, slot: int) -> None:
+        """Tell the supervisor that a connection is closed."""
+        self._say(slot.to_bytes(SLOT_BYTES, "big"))
+
+    def _say(self, message: bytes) -> None:
+        self._unsaid.append(message)
+        if len(self._unsaid) == 1:
+            self._say_the_rest()
+
+    def _say_the_rest(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._unsaid:
+            try:
+                self._channel.send(self._unsaid[0])
+            except BlockingIOError:  # the supervisor has not read what was said before
+                loop.add_writer(self._channel.fileno(), self._say_the_rest)
+                return
+            except OSError:  # the supervisor is gone
+                self._unsaid.clear()
+                break
+            self._unsaid.popleft()
+        loop.remove_writer(self._channel.fileno())
+
+    def _take_up(self, server: Any) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(MOST_MESSAGES):
+            try:
+                message, descriptors, _, _ = socket.recv_fds(self._channel, SLOT_BYTES, 1, socket.MSG_CMSG_CLOEXEC)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                message = b""
+            if not message:  # the supervisor is gone, and with it everybody who could reach us
+                loop.remove_reader(self._channel.fileno())
+                server.stop()
+                return
+            connection = socket.socket(fileno=descriptors[0])
+            connection.setblocking(False)
+            task = loop.create_task(self._serve(server, int.from_bytes(message, "big"), connection))
+            self._taking.add(task)
+            task.add_done_callback(self._taking.discard)
+
+    async def _serve(self, server: Any, slot: int, connection: socket.socket) -> None:
+        def protocol() -> TrackedProtocol:
+            made = TrackedProtocol(config=server.config, server_state=server.server_state, app_state={})
+            made.track(self._board, slot, self.done_with)
+            return made
+
+        try:
+            _, made = await asyncio.get_running_loop().connect_accepted_socket(protocol, connection)
+        except OSError:  # the caller is gone already
+            self.done_with(slot)
+            return
+        if server.should_exit:
+            made.shutdown()
+
+
+class TrackedProtocol(HttpToolsProtocol):
+    """A connection whose state survives its process."""
+
+    def track(self, board: Board, slot: int, done_with: Callable[[int], None]) -> None:
+        """Keep the state of this connection at `slot`, and call `done_with` when it is closed."""
+        self._board, self._slot, self._done_with = board, slot, done_with
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if self._board.state(self._slot) == Connection.IDLE:
+            self._board.set_state(self._slot, Connection.ASKED)
+        super().data_received(data)
+
+    def on_response_complete(self) -> None:
+        """See uvicorn's protocol."""
+        # What is still to be written is lost with this process, so the connection cannot be handed on.
+        unsent = self.transport.get_write_buffer_size() > 0 or self.pipeline
+        self._board.set_state(self._slot, Connection.ANSWERING if unsent else Connection.IDLE)
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        super().connection_lost(exc)
+        self._done_with(self._slot)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        send = cycle.send
+
+        async def send_marked(message: Any) -> None:
+            self._board.set_state(self._slot, Connection.ANSWERING)
+            await send(message)
+
+        cycle.send = send_marked
+        super()._start_asgi_task(cycle, app)

@@ -1,0 +1,142 @@
+"""One serving process: uvicorn on an event loop, user code on threads of its own.
+
+It answers before the predictor is constructed: health checks see 200, readiness checks 503.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+from collections.abc import Callable
+from typing import cast
+
+import uvicorn
+
+from runtime_handler.admission import Gate
+from runtime_handler.app import App
+from runtime_handler.asgi import Asgi
+from runtime_handler.entrypoints.compose import Composed
+from runtime_handler.entrypoints.connections import Connections
+from runtime_handler.entrypoints.report import report
+from runtime_handler.entrypoints.settings import Settings
+from runtime_handler.errors import StartError
+from runtime_handler.metrics.in_flight import InFlightSampler
+from runtime_handler.metrics.recorder import NullRecorder
+from runtime_handler.sagemaker import MultiModel
+from runtime_handler.service import Service
+from runtime_handler.threads import Threads
+
+DRAIN_S = 25
+"""How long requests in flight may take after SIGTERM; ECS and SageMaker kill after 30 s."""
+KEEP_ALIVE_S = 75
+"""Longer than the 60 s of a load balancer, which must be the one that closes an idle connection."""
+
+log = logging.getLogger("cxpack")
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with its signal handling left to us: it would end the process with the signal that it caught."""
+
+    exit_code = 0
+
+    def stop(self, exit_code: int = 0) -> None:
+        """Finish the requests in flight, and end."""
+        self.exit_code = exit_code
+        self.should_exit = True
+
+
+def run_process(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. `samples`: this process records what is in flight on the replica."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(composed, settings, connections, gate, samples=samples))
+
+
+async def _serve(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:
+    service, recorder = composed.service, composed.recorder
+    loop = asyncio.get_running_loop()
+    threads = Threads(service.spec.predictor.threads_per_process, loop)
+    service.run_post_predict_with(threads.run_later)
+    multi_model = MultiModel(lambda: composed.manager.folders if composed.manager else None, asyncio.to_thread)
+    app = App(
+        service,
+        lambda request: threads.run(service.predict, request),
+        recorder,
+        gate=gate,
+        load_docs=lambda: asyncio.to_thread(_load_docs, service),
+        multi_model=multi_model if settings.multi_model else None,
+    )
+    server = Server(_config(app, connections))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.stop)
+    connections.begin(server)
+    beside = (
+        asyncio.create_task(_start(threads, composed, server, settings.poll_s, connections)),
+        asyncio.create_task(_measure(gate, composed, samples=samples)),
+    )
+    await server._serve(connections.listeners)  # serve() without its signal handlers
+    for task in beside:
+        task.cancel()
+    threads.close(timeout=2)
+    if composed.manager is not None:
+        composed.manager.close()
+    recorder.flush()
+    return server.exit_code
+
+
+def _config(app: App, connections: Connections) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        http=connections.protocol(),  # type: ignore[arg-type]  # a class of its own kind, too
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+    config.load()
+    return config
+
+
+async def _start(threads: Threads, composed: Composed, server: Server, poll_s: float, connections: Connections) -> None:
+    try:
+        await threads.run(composed.service.start)
+    except StartError as error:
+        report(error)
+        server.stop(exit_code=1)
+        return
+    gc.collect()
+    gc.freeze()  # models and libraries stay; walking them in every full collection is what makes a tail long
+    log.info("ready")
+    connections.ready()
+    if composed.manager is not None:
+        from runtime_handler.models.refresh import ThreadRefresh  # here, for an API without models does without
+
+        ThreadRefresh(composed.manager, poll_s).start()
+
+
+def _load_docs(service: Service) -> Asgi:
+    from runtime_handler.docs import house  # here, for FastAPI takes a third of a second and 20 MB
+
+    return cast("Asgi", house(service))  # Starlette types messages as mutable
+
+
+async def _measure(gate: Gate, composed: Composed, *, samples: bool) -> None:
+    loop = asyncio.get_running_loop()
+
+    def flush() -> None:
+        loop.run_in_executor(None, composed.recorder.flush)  # a full pipe must not hold up the loop
+
+    sampler = InFlightSampler(gate.in_flight, composed.recorder if samples else NullRecorder(), flush)
+    while True:
+        await asyncio.sleep(1)
+        sampler.tick()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # Windows has none
+        return None
+    return uvloop.new_event_loop

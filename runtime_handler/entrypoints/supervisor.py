@@ -1,0 +1,268 @@
+"""The parent of a replica with several processes: accepts connections, hands each to a worker, replaces workers that die.
+
+Nothing stands between a caller and its worker: the worker gets the connection itself. The supervisor keeps a copy of
+the file descriptor, so that a worker's death does not close it: a request that was waiting gets a 503 from here, an
+idle connection goes to another worker, and its caller never notices.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+import resource
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runtime_handler.entrypoints.board import Board, Connection, WorkerGate
+from runtime_handler.entrypoints.compose import Composed
+from runtime_handler.entrypoints.connections import READY, SLOT_BYTES, Handed
+from runtime_handler.entrypoints.farewell import Farewell
+from runtime_handler.entrypoints.process import run_process
+from runtime_handler.entrypoints.settings import Settings
+from runtime_handler.metrics.in_flight import InFlightSampler
+
+SLOTS = 16_384
+"""Connections that a replica can have open."""
+KILL_AFTER_S = 28
+"""ECS and SageMaker kill all of us 30 s after SIGTERM."""
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+LONGEST_BACK_OFF_S = 30.0
+
+log = logging.getLogger("cxpack")
+
+
+@dataclass(slots=True)
+class Worker:
+    """A serving process, as its supervisor sees it."""
+
+    number: int
+    pid: int
+    channel: socket.socket
+    ready: bool = False
+    turn: int = 0
+    slots: set[int] = field(default_factory=set)
+
+
+class Supervisor:
+    """Runs the workers of one API until SIGTERM or SIGINT, or until the predictor turns out not to start."""
+
+    def __init__(self, composed: Composed, settings: Settings, listener: socket.socket) -> None:
+        spec = composed.service.spec
+        self._composed = composed
+        self._settings = settings
+        self._listener = listener
+        self._limit = spec.max_replica_concurrency
+        self._board = Board(spec.predictor.processes_per_replica, SLOTS)
+        self._workers: dict[int, Worker] = {}
+        self._connections: dict[int, socket.socket] = {}
+        self._free = list(range(SLOTS - 1, -1, -1))
+        self._selector = selectors.DefaultSelector()
+        self._farewell = Farewell(self._selector)
+        self._respawns: dict[int, tuple[float, float]] = {}
+        self._stopping_since: float | None = None
+        self._exit_code = 0
+        self._asked_to_stop = False
+        self._turn = 0
+        self._waiting: deque[socket.socket] = deque()
+
+    def run(self) -> int:
+        """The exit code of the replica."""
+        wake, wakened = socket.socketpair()
+        for end in (wake, wakened):
+            end.setblocking(False)
+        signal.set_wakeup_fd(wakened.fileno(), warn_on_full_buffer=False)
+        for handled in HANDLED:
+            signal.signal(handled, self._on_signal)
+        self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(4096))
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+        _allow_open_files()
+        gc.freeze()  # what is loaded now stays shared with every worker
+        for number in range(self._board.workers):
+            self._spawn(number)
+        sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, self._composed.recorder.flush)
+        next_sample = time.monotonic() + 1
+        while self._workers or (self._stopping_since is None and self._respawns):
+            for key, _ in self._selector.select(timeout=min(0.5, max(0.0, next_sample - time.monotonic()))):
+                handle: Callable[[], object] = key.data
+                handle()
+            if self._asked_to_stop:
+                self._stop(0)
+            for _ in range(len(self._waiting)):
+                self._hand_over(self._waiting.popleft())
+            now = time.monotonic()
+            if now >= next_sample:
+                next_sample += 1
+                sampler.tick()
+            self._reap()
+            self._farewell.tick(now)
+            self._respawn(now)
+            self._kill_stragglers(now)
+        self._farewell.close()
+        for connection in self._waiting:
+            connection.close()
+        self._composed.recorder.flush()
+        return self._exit_code
+
+    def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002  the signature of a signal handler
+        self._asked_to_stop |= number != signal.SIGCHLD  # acted upon in the loop, not in the middle of anything
+
+    def _stop(self, exit_code: int) -> None:
+        if self._stopping_since is not None:
+            return
+        self._stopping_since = time.monotonic()
+        self._exit_code = exit_code
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        for worker in self._workers.values():
+            os.kill(worker.pid, signal.SIGTERM)
+
+    def _kill_stragglers(self, now: float) -> None:
+        if self._stopping_since is not None and now - self._stopping_since > KILL_AFTER_S:
+            for worker in self._workers.values():
+                os.kill(worker.pid, signal.SIGKILL)
+
+    def _spawn(self, number: int) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # A signal between fork and the worker's own handlers would run ours, in the wrong process, and be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        pid = os.fork()
+        if pid == 0:
+            exit_code = self._become_worker(number, ours, theirs)
+            sys.stdout.flush()
+            os._exit(exit_code)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+        theirs.close()
+        ours.setblocking(False)
+        worker = self._workers[pid] = Worker(number, pid, ours)
+        self._selector.register(ours, selectors.EVENT_READ, lambda: self._hear(worker))
+
+    def _become_worker(self, number: int, ours: socket.socket, channel: socket.socket) -> int:
+        """What the forked process does instead of returning from `_spawn`."""
+        signal.set_wakeup_fd(-1)
+        for handled in HANDLED:
+            signal.signal(handled, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+        # A copy that stays open here would keep a caller waiting after its connection is closed.
+        self._selector.close()
+        self._listener.close()
+        ours.close()
+        for connection in (*self._connections.values(), *self._waiting, *(worker.channel for worker in self._workers.values())):
+            connection.close()
+        self._farewell.forget()
+        gate = WorkerGate(self._board, number, self._limit)
+        try:
+            return run_process(self._composed, self._settings, Handed(channel, self._board), gate, samples=False)
+        except BaseException:  # the process ends here, whatever it was: its parent's stack is no place to unwind
+            log.exception("worker %d ended", number)
+            return 1
+
+    def _hear(self, worker: Worker) -> None:
+        while True:
+            try:
+                message = worker.channel.recv(64)
+            except (BlockingIOError, ConnectionError):
+                return
+            if not message:
+                return
+            if message == READY:
+                worker.ready = True
+                self._respawns.pop(worker.number, None)
+                if all(each.ready for each in self._workers.values()) and len(self._workers) == self._board.workers:
+                    self._board.set_all_ready()
+            else:
+                self._release(worker, int.from_bytes(message, "big")).close()
+
+    def _release(self, worker: Worker, slot: int) -> socket.socket:
+        worker.slots.discard(slot)
+        self._free.append(slot)
+        return self._connections.pop(slot)
+
+    def _accept(self) -> None:
+        while not self._waiting:
+            try:
+                connection, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # the caller is gone, or there are too many open files
+                log.warning("a connection could not be accepted: %s", error)
+                return
+            self._hand_over(connection)
+
+    def _hand_over(self, connection: socket.socket) -> None:
+        """To the ready worker with the least to do; when none can take it, it waits."""
+        candidates = sorted(self._workers.values(), key=self._load)
+        for worker in candidates if self._free else ():
+            slot = self._free.pop()
+            self._board.set_state(slot, Connection.IDLE)
+            try:
+                socket.send_fds(worker.channel, [slot.to_bytes(SLOT_BYTES, "big")], [connection.fileno()])
+            except OSError:  # it has just died, or has not yet taken up what it was handed
+                self._free.append(slot)
+                continue
+            self._connections[slot] = connection
+            worker.slots.add(slot)
+            self._turn += 1
+            worker.turn = self._turn
+            return
+        self._waiting.append(connection)
+
+    def _load(self, worker: Worker) -> tuple[bool, int, int, int]:
+        return (not worker.ready, self._board.in_flight_of(worker.number), len(worker.slots), worker.turn)
+
+    def _reap(self) -> None:
+        for pid in list(self._workers):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._bury(self._workers[pid], os.waitstatus_to_exitcode(status))
+
+    def _bury(self, worker: Worker, code: int) -> None:
+        self._hear(worker)  # what it said before it died
+        del self._workers[worker.pid]
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
+        self._board.clear(worker.number)
+        if self._stopping_since is None:
+            self._replace(worker, code)
+        for slot in sorted(worker.slots):
+            self._orphan(self._release(worker, slot), self._board.state(slot))
+
+    def _orphan(self, connection: socket.socket, state: int) -> None:
+        if state == Connection.ASKED:
+            self._farewell.refuse(connection)
+        elif state == Connection.IDLE and self._stopping_since is None:
+            self._hand_over(connection)
+        else:
+            connection.close()
+
+    def _replace(self, worker: Worker, code: int) -> None:
+        if not self._board.all_ready:  # a start that fails is for the platform to see
+            if code != 1:  # with 1, the worker has said why
+                log.error("a process ended with code %d while it started", code)
+            self._stop(exit_code=1)
+            return
+        log.error("worker %d ended with code %d; another takes its place", worker.number, code)
+        _, wait = self._respawns.get(worker.number, (0.0, 0.0))
+        wait = 0.0 if worker.ready else min(LONGEST_BACK_OFF_S, wait * 2 or 1.0)
+        self._respawns[worker.number] = (time.monotonic() + wait, wait)
+
+    def _respawn(self, now: float) -> None:
+        if self._stopping_since is not None:
+            return
+        running = {worker.number for worker in self._workers.values()}
+        for number, (due, _) in list(self._respawns.items()):
+            if number not in running and now >= due:
+                self._spawn(number)
+
+
+def _allow_open_files() -> None:
+    """As many as the platform lets us have: every connection is open here and in its worker."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

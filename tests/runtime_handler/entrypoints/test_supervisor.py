@@ -1,0 +1,150 @@
+"""A replica of several processes: one address, one limit, and workers that may die."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.runtime_handler.entrypoints.test_server_process import WAITS, wait_until
+from tests.runtime_handler.harness import ECHO, Server, a_spec, run_to_exit, serving, write_context
+
+WHO = """
+import os
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload):
+        return {"pid": os.getpid(), "payload": payload}
+"""
+
+
+def two(files: dict[str, str], folder: Path, **changes: object) -> Path:
+    return write_context(folder, files, a_spec(processes_per_replica=2, threads_per_process=2), **changes)
+
+
+def workers_of(server: Server) -> set[int]:
+    """The processes that answer, asked on connections that are open together."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=server.url, trust_env=False)) for _ in range(4)]
+        return {client.post("/iris", json=0).json()["pid"] for client in clients}
+
+
+def test_all_processes_answer_on_one_address(tmp_path: Path) -> None:
+    """Neither of them is the parent, and SIGTERM ends all of them with code 0."""
+    with serving(two({"predictor.py": WHO}, tmp_path)) as server:
+        workers = workers_of(server)
+        assert len(workers) == 2
+        assert server.process.pid not in workers
+        assert server.stop() == 0
+    for pid in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_dead_worker_costs_its_own_requests_only(tmp_path: Path) -> None:
+    """Its request gets 503, its idle connections live on in another process, and a new worker takes its place."""
+    context = two({"predictor.py": WAITS}, tmp_path)
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
+        idle = [httpx.Client(base_url=server.url, timeout=60, trust_env=False) for _ in range(8)]
+        assert {client.post("/iris", json=0).status_code for client in idle} == {200}
+        waiting = pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60, trust_env=False)
+        wait_until(context / "project/go.waiting")
+        for pid in children(server.process.pid):
+            os.kill(pid, signal.SIGKILL)
+            break
+        for _ in range(3):
+            assert {client.post("/iris", json=0).status_code for client in idle} == {200}
+        (context / "project/go").touch()
+        answer = waiting.result()
+        if answer.status_code != 200:
+            assert (answer.status_code, answer.json()["kind"]) == (503, "worker_ended")
+            assert answer.headers["retry-after"] == "1"
+        wait_until_there_are(server, 2)
+        for client in idle:
+            client.close()
+
+
+def test_the_request_of_a_killed_worker_is_refused(tmp_path: Path) -> None:
+    """With every worker killed, the waiting request is told to try again, and the replica comes back."""
+    context = two({"predictor.py": WAITS}, tmp_path)
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60, trust_env=False)
+        wait_until(context / "project/go.waiting")
+        for pid in children(server.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        answer = waiting.result()
+        assert (answer.status_code, answer.json()["kind"]) == (503, "worker_ended")
+        wait_until_there_are(server, 2)
+        with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
+            assert [client.post("/iris", json=0).status_code for _ in range(20)][-1] in (200, 503)
+            server.wait_for("/-/ready", 200)
+
+
+def test_a_broken_answer_is_never_completed_by_somebody_else(tmp_path: Path) -> None:
+    """A stream whose worker dies ends early; no 503 is written into its middle."""
+    predictor = """
+import os
+from starlette.responses import StreamingResponse
+
+def parts():
+    yield b"first"
+    os.kill(os.getpid(), 9)
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload):
+        return StreamingResponse(parts())
+"""
+    with serving(two({"predictor.py": predictor}, tmp_path)) as server:
+        port = int(server.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(b"POST /iris HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+            received = b""
+            while chunk := connection.recv(65536):
+                received += chunk
+        assert b"503" not in received
+        assert not received.endswith(b"0\r\n\r\n")
+
+
+def test_the_limit_holds_for_all_processes_together(tmp_path: Path) -> None:
+    """max_replica_concurrency: 2 means two requests in the replica, wherever they run."""
+    context = two({"predictor.py": WAITS}, tmp_path, max_replica_concurrency=2)
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60, trust_env=False) for _ in range(6)]
+        done, _ = concurrent.futures.wait(running, timeout=60, return_when=concurrent.futures.FIRST_COMPLETED)
+        while len(done) < 4:
+            done, _ = concurrent.futures.wait(running, timeout=0.05)
+        assert {future.result().json()["kind"] for future in done} == {"overloaded"}
+        (context / "project/go").touch()
+        assert sorted(future.result().status_code for future in running) == [200, 200, 503, 503, 503, 503]
+
+
+def test_a_predictor_that_cannot_start_ends_the_replica(tmp_path: Path) -> None:
+    """Exit code 1 and the user's traceback, as with one process; nobody restarts it for ever."""
+    broken = ECHO.replace("self.config = config", "raise RuntimeError('no weights')")
+    ended = run_to_exit(two({"predictor.py": broken}, tmp_path))
+    assert ended.returncode == 1
+    messages = [json.loads(line)["message"] for line in ended.stderr.splitlines() if '"error"' in line]
+    assert any("no weights" in message for message in messages)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until_there_are(server: Server, count: int) -> None:
+    for _ in range(1000):
+        if len(children(server.process.pid)) == count:
+            return
+        server.client.get("/-/healthy")
+    raise AssertionError("the dead workers were not replaced")
