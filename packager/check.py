@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packager import compatibility
 from packager.context import BuildContext, assemble
 from packager.images import FLAVOURS, base_image
 from packager.placement import Placement, Unplaceable, place
@@ -107,6 +108,8 @@ def _place(spec: ApiSpec, file: Path) -> tuple[CheckedApi, list[Problem]]:
 
 
 def _warnings(api: CheckedApi) -> Iterator[Problem]:
+    if api.placement is not None:
+        yield from compatibility.problems(api.spec, api.placement.target)
     if api.placement is not None and api.placement.warning:
         yield api.spec.problem("deploy.target", "deploy.target", api.placement.warning, severity="warning")
     if api.context is not None and any(file.path == "project/.env" for file in api.context.files):

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from packager.manifest import Target
-from packager.problem import Problem, Severity
+from packager.problem import Problem
 from packager.spec import ApiSpec
 
 Class = Literal["honoured", "approximated", "refused"]
-SEVERITIES: Mapping[Class, Severity] = {"honoured": "note", "approximated": "warning", "refused": "error"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,6 @@ _BY_ITSELF = "Lambda adds an environment for each request that finds none free, 
 _ONE_AT_A_TIME = "a Lambda environment works on one request at a time"
 _OWN_STEPS = "target tracking chooses its own steps"
 _COOLDOWN = "used as the cooldown of target tracking"
-_NOT_BUILT = "is not built yet; remove it"
 
 EVERYWHERE: Mapping[str, str] = {
     "predictor.image": "not used: images are built on cxpack's own base; requirements.txt or dependencies.sh install what it had",
@@ -80,18 +78,18 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
 }
 """Beyond those of EVERYWHERE."""
 
-REFUSED: Mapping[str, str] = {
-    "deploy.auth": _NOT_BUILT,
-    "deploy.secrets": _NOT_BUILT,
-    "deploy.permissions": _NOT_BUILT,
+REFUSED: Mapping[Target, Mapping[str, str]] = {
+    "lambda": {"compute.gpu": "Lambda has no GPUs", "compute.inf": "Lambda has no Inferentia chips"},
+    "ecs": {},
+    "sagemaker": {},
 }
-"""Keys that change who may do what: to leave one out would be worse than an error. Canonical path -> why."""
+"""What keeps an API off a target; zero of it does not."""
 
 
 def treatment(path: str, target: Target) -> tuple[Class, str]:
     """The class of a canonical path (without list positions) on a target, and the sentence that explains it."""
     tables: tuple[tuple[Class, Mapping[str, str]], ...] = (
-        ("refused", REFUSED),
+        ("refused", REFUSED[target]),
         ("approximated", EVERYWHERE),
         ("approximated", APPROXIMATED[target]),
     )
@@ -109,15 +107,19 @@ def report(api: ApiSpec, target: Target) -> tuple[Treatment, ...]:
     return tuple(
         Treatment(line=place.line, path=place.path, kind=kind, how=how)
         for path, place in sorted(api.places.items(), key=lambda item: item[1].line)
-        for kind, how in [treatment(path, target)]
+        for kind, how in [_of_this(api, path, target)]
     )
 
 
 def problems(api: ApiSpec, target: Target) -> Iterator[Problem]:
     """A warning for each key that is approximated and an error for each that is refused; said of a section once."""
     for path in api.places:
-        kind, how = treatment(path, target)
+        kind, how = _of_this(api, path, target)
         if kind == "honoured" or treatment(path.rpartition(".")[0], target)[0] != "honoured":
             continue
-        code = "cxpack.approximated" if kind == "approximated" else "deploy.not_built"
-        yield api.problem(path, code, how, severity=SEVERITIES[kind])
+        yield api.problem(path, f"cxpack.{kind}", how, severity="warning" if kind == "approximated" else "error")
+
+
+def _of_this(api: ApiSpec, path: str, target: Target) -> tuple[Class, str]:
+    unused = (path == "compute.gpu" and not api.compute.gpu) or (path == "compute.inf" and not api.compute.inf)
+    return ("honoured", "") if unused else treatment(path, target)

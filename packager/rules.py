@@ -137,7 +137,7 @@ def waking_from_zero_needs_the_gateway(api: ApiSpec) -> Iterator[Fault]:
         yield Fault("autoscaling.min_replicas", "deploy.cannot_wake", message, ("networking.api_gateway",))
 
 
-NOT_DEPLOYED = ("BatchAPI", "TrafficSplitter")
+NOT_DEPLOYED = ("BatchAPI",)
 """Kinds that are checked in full and left out of what is deployed."""
 
 
