@@ -113,7 +113,7 @@ def report(api: ApiSpec, target: Target) -> tuple[Treatment, ...]:
 
 def problems(api: ApiSpec, target: Target) -> Iterator[Problem]:
     """A warning for each key that is approximated and an error for each that is refused; said of a section once."""
-    for path in api.places:
+    for path in sorted(api.places, key=lambda path: api.places[path].line):
         kind, how = _of_this(api, path, target)
         if kind == "honoured" or treatment(path.rpartition(".")[0], target)[0] != "honoured":
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 from packager.fields import Place, Reader, ValueType, wrong_type
 from packager.tree import Node
-from packager.values import WRONG_TYPE, Choice, Pattern
+from packager.values import WRONG_TYPE, Choice, Pattern, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class MapOf:
         return values
 
     def schema(self) -> dict[str, Any]:
-        names = {"pattern": f"^(?:{self.keys.regex})$"}
+        names = {"pattern": whole(self.keys.regex)}
         return {"type": "object", "propertyNames": names, "additionalProperties": self.item.schema()}
 
 

@@ -54,7 +54,7 @@ DEPLOY = Section(
         Field("package", Choice(("image", "zip")), "how code reaches Lambda", default="image"),
         Field(
             "python",
-            Choice(("3.10", "3.11", "3.12", "3.13")),
+            Choice(("3.10", "3.11", "3.12", "3.13"), versions=True),
             "version of Python (default: 3.12, where the image is offered with it)",
         ),
         Field("architecture", Choice(("x86_64", "arm64")), "processor", default="x86_64"),

@@ -6,7 +6,7 @@ from typing import Any
 from packager import units
 from packager.fields import Reader, shown, wrong_type
 from packager.tree import Node
-from packager.values import WRONG_TYPE, Range
+from packager.values import WRONG_TYPE, Range, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Duration:
         return seconds
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": r"^[+-]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$"}
+        return {"type": "string", "pattern": whole(r"[+-]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Quantity:
         return float(value)
 
     def schema(self) -> dict[str, Any]:
-        pattern = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+|[numkKMGTPE]|[KMGTPE]i)?$"
+        pattern = whole(r"\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+|[numkKMGTPE]|[KMGTPE]i)?")
         text = {"type": "string", "pattern": pattern}
         return (
             {"anyOf": [text, {"type": "number", "minimum": float(units.quantity(self.minimum) or 0)}]} if self.numbers else text
@@ -85,4 +85,4 @@ class Replicas:
         return value or units.Portion(0, percent=False)
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^0*(100|[0-9]?[0-9])%$"}]}
+        return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": whole("100%|[0-9]{1,2}%|0[0-9]{2}%")}]}

@@ -19,6 +19,11 @@ class Pattern:
     allows: str
 
 
+def whole(regex: str) -> str:
+    """The regular expression for a JSON Schema that matches a whole text (in Python a `$` alone passes a line end over)."""
+    return rf"^(?:{regex})$(?!\n)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
     """A text that is not empty. Patterns are tried in order; the first that fails is reported."""
@@ -59,7 +64,8 @@ class Text:
         schema: dict[str, Any] = {"type": "string", "minLength": 1}
         if self.max_length is not None:
             schema["maxLength"] = self.max_length
-        conditions: list[dict[str, Any]] = [{"pattern": f"^(?:{pattern.regex})$"} for pattern in self.patterns]
+        conditions: list[dict[str, Any]] = [{"pattern": whole(pattern.regex)} for pattern in self.patterns]
+        conditions.append({"not": {"pattern": r"\u0000"}})
         if self.disallowed:
             conditions.append({"not": {"enum": list(self.disallowed)}})
         return schema | ({"allOf": conditions} if conditions else {})
@@ -67,17 +73,18 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few words, told apart by case."""
+    """One of a few words, told apart by case. `versions`: they look like numbers, and count as written without quotes."""
 
     values: tuple[str, ...]
+    versions: bool = False
 
     @property
     def expected(self) -> str:
-        return f"one of {', '.join(self.values)}" if len(self.values) > 1 else self.values[0]
+        return f"one of {', '.join(self.values)}"
 
     def read(self, node: Node, at: str, reader: Reader) -> str:
-        # `text`, because an unquoted 3.10 is a number to YAML
-        word = node.text if isinstance(node.value, int | float) and not isinstance(node.value, bool) else node.value
+        # `text`, because YAML takes an unquoted 3.10 for 3.1
+        word = node.text if self.versions and isinstance(node.value, int | float) else node.value
         if not isinstance(word, str):
             reader.reject(node, at, WRONG_TYPE, wrong_type(node, self.expected))
             return ""
@@ -88,7 +95,8 @@ class Choice:
         return word
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "enum": list(self.values)}
+        unquoted = [float(value) for value in self.values if self.versions and str(float(value)) == value]
+        return {"enum": [*self.values, *unquoted]}
 
 
 @dataclass(frozen=True, slots=True)
