@@ -51,6 +51,19 @@ def stack_url(project: str, environment: str, api: str) -> str:
     raise NoSuchApi(f"stack {stack} has no Url output; it is not deployed in full, or not public")
 
 
+def local_endpoint(file: Path, api: str) -> str:
+    """The path at which `cxpack local` serves the API of that name.
+
+    Raises NoSuchApi when the file has no such API.
+    """
+    from packager.reading import read_project
+
+    endpoints = {spec.name: spec.serve.endpoint for spec in read_project(file).apis if spec.serve is not None}
+    if api not in endpoints:
+        raise NoSuchApi(f"{file} has no API {api}; it has: {', '.join(endpoints) or 'none'}")
+    return endpoints[api]
+
+
 def predict(url: str, body: bytes) -> Answer:
     """POST `body` as JSON.
 

@@ -22,25 +22,25 @@ class MissingExtra(Exception):
 
 
 def serve_locally(
-    checked: Check, names: list[str], host: str, port: int, out: Callable[[str], None], err: Callable[[str], None]
+    checked: Check, names: list[str], host: str, port: int, *, ready: Callable[[str], None], say: Callable[[str], None]
 ) -> int:
     """Serve the named RealtimeAPIs of `checked` (all when none is named) until a signal; the exit status.
 
-    `out` takes the ready lines, `err` everything else. Raises PortTaken, MissingExtra.
+    `ready` takes the URL of each API that has become ready, `say` every other line. Raises PortTaken, MissingExtra.
     """
     _need_extra()
     project = checked.file.parent
     served = [api for api in checked.apis if api.context is not None and (not names or api.spec.name in names)]
     for sentence in unmet_requirements(project):
-        err(sentence)
+        say(sentence)
     listener = listen(host, port)
     try:
         address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         with TemporaryDirectory(prefix="cxpack-local-") as folder:
             write_contexts(Path(folder), [_local_context(api, project) for api in served])
-            replicas = [_replica(api, Path(folder), project, err) for api in served]
-            err(f"starting {', '.join(replica.name for replica in replicas)} (Ctrl-C stops)")
-            return asyncio.run(run(replicas, listener, address, out))
+            replicas = [_replica(api, Path(folder), project, say) for api in served]
+            say(f"starting {', '.join(replica.name for replica in replicas)} (Ctrl-C stops)")
+            return asyncio.run(run(replicas, listener, address, ready))
     finally:
         listener.close()
 
@@ -73,13 +73,13 @@ def _models_in_place(serve: ServeSpec, project: Path) -> ServeSpec:
     return dataclasses.replace(serve, predictor=dataclasses.replace(serve.predictor, models=placed))
 
 
-def _replica(api: CheckedApi, folder: Path, project: Path, err: Callable[[str], None]) -> Replica:
+def _replica(api: CheckedApi, folder: Path, project: Path, say: Callable[[str], None]) -> Replica:
     return Replica(
         name=api.spec.name,
         endpoint=api.spec.served.endpoint,
         context=folder / api.spec.name,
         models=_model_store(project),
-        say=err,
+        say=say,
     )
 
 

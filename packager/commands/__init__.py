@@ -1,0 +1,1 @@
+"""The commands of `cxpack`, one module each: `configure` its arguments, `run` it."""

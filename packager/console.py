@@ -1,0 +1,53 @@
+"""What the user sees: results on standard output, everything else on standard error; the only module that prints."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packager.check import Check
+
+DONE, PROBLEMS, USAGE = 0, 1, 2
+"""Exit statuses."""
+
+
+def result(line: str) -> None:
+    """One line of what was asked for, sent at once: another program may wait for it."""
+    print(line, flush=True)
+
+
+def result_json(value: object) -> None:
+    """The whole answer of `--format json`."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(line: str) -> None:
+    """Progress, notes and problems."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def fail(message: str) -> int:
+    """Say what is wrong; the exit status."""
+    say(f"error: {message}")
+    return PROBLEMS
+
+
+def say_problems(checked: "Check") -> None:
+    """Every problem of a file, errors as they are, the others with their severity."""
+    for problem in checked.problems:
+        say(str(problem) if problem.severity == "error" else f"{problem.severity}: {problem}")
+
+
+def refuse(checked: "Check", outcome: str) -> int:
+    """Say every problem, their number and what did not happen because of them; the exit status."""
+    say_problems(checked)
+    errors = sum(problem.severity == "error" for problem in checked.problems)
+    say(f"{errors} problem{'' if errors == 1 else 's'} in {checked.file}; {outcome}" if errors else outcome)
+    return PROBLEMS
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, every column but the last as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    return ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows]
