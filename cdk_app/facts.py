@@ -10,6 +10,7 @@ from aws_cdk import CfnParameter, Fn, Stack
 from aws_cdk import aws_ssm as ssm
 
 from cdk_app.project import Project
+from packager.manifest import ManifestApi
 
 
 class Fact(Enum):
@@ -42,6 +43,23 @@ def learn(stack: Stack, project: Project, fact: Fact) -> str:
             description=f"Told by the stack {project.stack_name('shared')}",
         )
     return parameter.value_as_string
+
+
+def tell_backend(stack: Stack, project: Project, api: ManifestApi, arn: str) -> None:
+    """Publish, from an API's stack, what a load balancer forwards its requests to; only if a splitter asks for it."""
+    if project.is_split(api):
+        ssm.CfnParameter(stack, "BackendParameter", type="String", name=project.parameter_name(f"backends/{api.name}"), value=arn)
+
+
+def learn_backend(stack: Stack, project: Project, api: ManifestApi) -> str:
+    """What the stack of `api` told."""
+    return CfnParameter(
+        stack,
+        f"Backend{project.rule_priority(api)}",
+        type="AWS::SSM::Parameter::Value<String>",
+        default=project.parameter_name(f"backends/{api.name}"),
+        description=f"Told by the stack {project.stack_name(api.name)}",
+    ).value_as_string
 
 
 def learn_subnets(stack: Stack, project: Project) -> list[str]:

@@ -9,8 +9,8 @@ from aws_cdk import aws_apigatewayv2 as gateway
 from cdk_app.accepted import accept
 from cdk_app.facts import Fact, learn, tell
 from cdk_app.logs import add_log_group
-from cdk_app.project import SHARED, Project
-from packager.manifest import Auth, ManifestApi, Throttle
+from cdk_app.project import SHARED, Endpoint, Project
+from packager.manifest import Auth, Throttle
 
 TIMEOUT_MS = 30_000
 """The most that HTTP APIs wait for an answer (API Gateway quotas); longer answers need `api_gateway: none`."""
@@ -40,6 +40,11 @@ class Integration:
     vpc_link: bool = False
 
 
+def through_load_balancer(stack: Stack, project: Project) -> Integration:
+    """The shared listener, whose rules know the endpoints."""
+    return Integration(type="HTTP_PROXY", uri=learn(stack, project, Fact.ListenerArn), payload_format="1.0", vpc_link=True)
+
+
 def add_http_api(stack: Stack, project: Project, part: str, throttle: Throttle, *, count_routes: bool) -> gateway.CfnApi:
     """The API itself, its one stage, throttled on every route, and its access log; `part` says whose it is."""
     name = project.name if part == SHARED else project.stack_name(part)
@@ -67,7 +72,7 @@ def add_shared_http_api(stack: Stack, project: Project) -> None:
     tell(stack, project, Fact.HttpApiId, api.ref)
 
 
-def http_api_of(stack: Stack, project: Project, api: ManifestApi) -> str:
+def http_api_of(stack: Stack, project: Project, api: Endpoint) -> str:
     """The id of the HTTP API that has this API's route: the project's, or its own when it has a throttle of its own.
 
     A route's limits belong to the stage, which would be the shared stack's, and must not name routes that are not there
@@ -81,7 +86,7 @@ def http_api_of(stack: Stack, project: Project, api: ManifestApi) -> str:
     return found.ref
 
 
-def add_route(stack: Stack, project: Project, api: ManifestApi, integration: Integration) -> None:
+def add_route(stack: Stack, project: Project, api: Endpoint, integration: Integration) -> None:
     """Every method of the endpoint, as Cortex routed it, to the integration; output: the URL to call."""
     api_id = http_api_of(stack, project, api)
     handed = gateway.CfnIntegration(

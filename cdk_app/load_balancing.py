@@ -1,13 +1,17 @@
 """One API behind the shared load balancer: its target group, and the listener's rule that sends its endpoint there."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from aws_cdk import Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 
 from cdk_app.facts import Fact, learn
-from cdk_app.http_api import Integration, add_url
-from cdk_app.project import PORT, Project
+from cdk_app.http_api import add_url
+from cdk_app.project import PORT, Endpoint, Project
 from packager.manifest import ManifestApi
 
+Transform = elb.CfnListenerRule.TransformProperty
 DRAIN_S = 60
 """How long a target that leaves may finish its requests: twice what the HTTP API waits for an answer."""
 
@@ -39,6 +43,21 @@ def add_target_group(
             )
         ],
     )
+    return group, add_rule(stack, project, api, [Share(group.ref, 100)])
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A target group, and its per cent of the requests."""
+
+    group_arn: str
+    percent: int
+
+
+def add_rule(
+    stack: Stack, project: Project, api: Endpoint, shares: Sequence[Share], transforms: Sequence[Transform] = ()
+) -> elb.CfnListenerRule:
+    """Requests of the endpoint go to target groups by their shares; output: the URL, if callers use the load balancer's."""
     rule = elb.CfnListenerRule(
         stack,
         "Rule",
@@ -50,7 +69,18 @@ def add_target_group(
                 path_pattern_config=elb.CfnListenerRule.PathPatternConfigProperty(values=[api.endpoint]),
             )
         ],
-        actions=[elb.CfnListenerRule.ActionProperty(type="forward", target_group_arn=group.ref)],
+        actions=[
+            elb.CfnListenerRule.ActionProperty(
+                type="forward",
+                forward_config=elb.CfnListenerRule.ForwardConfigProperty(
+                    target_groups=[
+                        elb.CfnListenerRule.TargetGroupTupleProperty(target_group_arn=share.group_arn, weight=share.percent)
+                        for share in shares
+                    ]
+                ),
+            )
+        ],
+        transforms=list(transforms) or None,
     )
     if not api.public:
         add_url(
@@ -58,9 +88,4 @@ def add_target_group(
             f"http://{learn(stack, project, Fact.BalancerName)}{api.endpoint}",
             f"POST requests to {api.name} here, from inside the VPC",
         )
-    return group, rule
-
-
-def integration(stack: Stack, project: Project) -> Integration:
-    """How the HTTP API reaches the load balancer."""
-    return Integration(type="HTTP_PROXY", uri=learn(stack, project, Fact.ListenerArn), payload_format="1.0", vpc_link=True)
+    return rule

@@ -11,9 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from cdk_app.settings import Settings
-from packager.manifest import EcsSize, Manifest, ManifestApi, ManifestError
+from packager.manifest import Manifest, ManifestApi, ManifestError, ManifestSplitter
 from runtime_handler.contract import METRICS_NAME
 
+Endpoint = ManifestApi | ManifestSplitter
+"""What has an address of its own."""
 SHARED = "shared"
 """The part of the shared stack's name that an API's name stands for in the others."""
 PORT = 8080
@@ -33,8 +35,13 @@ class Project:
     settings: Settings
 
     def __post_init__(self) -> None:
-        if any(api.name == SHARED for api in self.manifest.apis):
+        if any(each.name == SHARED for each in self.endpoints):
             raise ManifestError(f"an API is called {SHARED!r}, as the stack that all APIs share; rename it in cortex.yaml")
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """APIs and splitters."""
+        return (*self.manifest.apis, *self.manifest.splitters)
 
     @property
     def name(self) -> str:
@@ -73,21 +80,25 @@ class Project:
     @property
     def has_routes(self) -> bool:
         """Whether any API is reached through the shared HTTP API."""
-        return any(api.public and api.throttle is None for api in self.manifest.apis)
+        return any(each.public and each.throttle is None for each in self.endpoints)
 
     @property
     def has_services(self) -> bool:
-        """Whether any API runs on ECS, and so needs a network and a load balancer."""
-        return any(isinstance(api.size, EcsSize) for api in self.manifest.apis)
+        """Whether any API runs on ECS, or requests are split, for which a network and a load balancer are needed."""
+        return bool(self.manifest.splitters) or any(api.target == "ecs" for api in self.manifest.apis)
 
     @property
     def has_private_services(self) -> bool:
         """Whether any of those is called past the HTTP API, from inside the network."""
-        return any(isinstance(api.size, EcsSize) and not api.public for api in self.manifest.apis)
+        return any(not each.public and (isinstance(each, ManifestSplitter) or each.target == "ecs") for each in self.endpoints)
 
-    def sleeps(self, api: ManifestApi) -> bool:
+    def is_split(self, api: ManifestApi) -> bool:
+        """Whether a splitter sends requests to the API."""
+        return any(split.name == api.name for splitter in self.manifest.splitters for split in splitter.splits)
+
+    def sleeps(self, api: Endpoint) -> bool:
         """Whether the API may have no replica, and is then woken by its route, whose calls must be counted for that."""
-        return isinstance(api.size, EcsSize) and api.public and api.scaling.min_replicas == 0
+        return isinstance(api, ManifestApi) and api.target == "ecs" and api.public and api.scaling.min_replicas == 0
 
     @property
     def has_sleepers(self) -> bool:
@@ -99,7 +110,7 @@ class Project:
         """Whether tasks and instances need public addresses to reach the internet."""
         return self.settings.vpc is None or self.settings.vpc.public
 
-    def rule_priority(self, api: ManifestApi) -> int:
+    def rule_priority(self, api: Endpoint) -> int:
         """The place of the API's rule among its listener's, 1 to 50,000: no other API's, and the same at each deploy.
 
         Rules of different endpoints never match the same request, so that any order would do; but each needs its own
@@ -107,7 +118,7 @@ class Project:
         about once in a thousand projects of ten APIs, take neighbouring numbers.
         """
         taken: set[int] = set()
-        for name in sorted(one.name for one in self.manifest.apis):
+        for name in sorted(each.name for each in self.endpoints):
             priority = int(sha256(name.encode()).hexdigest(), 16) % MOST_RULES + 1
             while priority in taken:
                 priority = priority % MOST_RULES + 1

@@ -7,18 +7,28 @@ from cdk_app.alarms import add_model_alarms
 from cdk_app.http_api import add_route, add_shared_http_api
 from cdk_app.network import add_network
 from cdk_app.project import SHARED, Project
+from cdk_app.splitter import add_splitter, split_apis
 from cdk_app.targets import TARGETS
-from packager.manifest import ManifestApi
+from packager.manifest import ManifestApi, ManifestSplitter
+
+WHY = "reads its SSM parameters"
+"""Why a stack is deployed after another, and destroyed before it."""
 
 
 def add_stacks(app: Construct, project: Project) -> None:
-    """Every stack of the project. An API's stack comes after the shared one when deploying, before it when destroying.
+    """Every stack of the project, with the order in which they are deployed; they are destroyed in the opposite one.
 
     Raises ManifestError when the manifest and what lies beside it do not fit each other.
     """
     shared = add_shared_stack(app, project)
+    stacks = {}
     for api in project.manifest.apis:
-        add_api_stack(app, project, api).add_stack_dependency(shared, "reads its SSM parameters")
+        stacks[api.name] = add_api_stack(app, project, api)
+        stacks[api.name].add_stack_dependency(shared, WHY)
+    for splitter in project.manifest.splitters:
+        stack = add_splitter_stack(app, project, splitter)
+        for before in (shared, *(stacks[api.name] for api in split_apis(project, splitter))):
+            stack.add_stack_dependency(before, WHY)
 
 
 def add_shared_stack(app: Construct, project: Project) -> Stack:
@@ -39,6 +49,14 @@ def add_api_stack(app: Construct, project: Project, api: ManifestApi) -> Stack:
         add_route(stack, project, api, integration)
     if project.settings.alarms_topic is not None:  # they tell someone, or are for nothing
         add_model_alarms(stack, project, api)
+    return stack
+
+
+def add_splitter_stack(app: Construct, project: Project, splitter: ManifestSplitter) -> Stack:
+    """The weights and the route of a TrafficSplitter."""
+    shares = ", ".join(f"{split.name} {split.weight} %" for split in splitter.splits)
+    stack = _stack(app, project, splitter.name, f"TrafficSplitter {splitter.name}: {shares}", api=splitter.name)
+    add_splitter(stack, project, splitter)
     return stack
 
 

@@ -178,6 +178,7 @@ class ManifestSplitter:
     splits: tuple[Split, ...]
     public: bool = True
     auth: Auth = Auth()
+    throttle: Throttle | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,14 +231,25 @@ def _api(data: dict[str, Any]) -> ManifestApi:
                 for permission in data["permissions"]
             ),
             "auth": _auth(data["auth"]),
-            "throttle": None if data["throttle"] is None else Throttle(**data["throttle"]),
+            "throttle": _throttle(data["throttle"]),
         }
     )
 
 
 def _splitter(data: dict[str, Any]) -> ManifestSplitter:
-    return ManifestSplitter(**{**data, "splits": tuple(Split(**split) for split in data["splits"]), "auth": _auth(data["auth"])})
+    return ManifestSplitter(
+        **{
+            **data,
+            "splits": tuple(Split(**split) for split in data["splits"]),
+            "auth": _auth(data["auth"]),
+            "throttle": _throttle(data["throttle"]),
+        }
+    )
 
 
 def _auth(data: dict[str, Any]) -> Auth:
     return Auth(type=data["type"], issuer=data["issuer"], audience=tuple(data["audience"]))
+
+
+def _throttle(data: dict[str, Any] | None) -> Throttle | None:
+    return None if data is None else Throttle(**data)

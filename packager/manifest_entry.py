@@ -31,7 +31,7 @@ def api_entry(api: CheckedApi) -> ManifestApi:
         ),
         secrets=dict(deploy.secrets),
         auth=_auth(spec),
-        throttle=None if deploy.throttle is None else Throttle(rate=deploy.throttle.rate, burst=deploy.throttle.burst),
+        throttle=_throttle(spec),
     )
 
 
@@ -43,7 +43,13 @@ def splitter_entry(spec: ApiSpec) -> ManifestSplitter:
         splits=tuple(Split(name=split.name, weight=split.weight) for split in spec.splits),
         public=spec.networking.api_gateway == "public",
         auth=_auth(spec),
+        throttle=_throttle(spec),
     )
+
+
+def _throttle(spec: ApiSpec) -> Throttle | None:
+    throttle = spec.deploy.throttle
+    return None if throttle is None else Throttle(rate=throttle.rate, burst=throttle.burst)
 
 
 def _auth(spec: ApiSpec) -> Auth:

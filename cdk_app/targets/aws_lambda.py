@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
 from cdk_app.alarms import add_error_alarm, add_share_alarm
+from cdk_app.facts import tell_backend
 from cdk_app.http_api import Integration, add_url, http_api_of
 from cdk_app.image import add_image
 from cdk_app.logs import add_log_group
@@ -77,6 +78,7 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
         )
     else:
         add_function_url(stack, api, function, alias)
+    tell_backend(stack, project, api, alias.ref)
     return Integration(type="AWS_PROXY", uri=alias.ref, payload_format="2.0")
 
 

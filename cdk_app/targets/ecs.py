@@ -4,8 +4,9 @@ from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
 
 from cdk_app.alarms import add_error_alarm
-from cdk_app.http_api import Integration
-from cdk_app.load_balancing import add_target_group, integration
+from cdk_app.facts import tell_backend
+from cdk_app.http_api import Integration, through_load_balancer
+from cdk_app.load_balancing import add_target_group
 from cdk_app.project import PORT, Project
 from cdk_app.scaling import add_scaling
 from cdk_app.targets.capacity import on_fargate
@@ -47,4 +48,5 @@ def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration
     for resource in (rule, *capacity.before):  # ECS refuses a target group that no listener forwards to yet
         service.add_resource_dependency(resource)
     add_scaling(stack, project, api, capacity.cluster, service)
-    return integration(stack, project)
+    tell_backend(stack, project, api, group.ref)
+    return through_load_balancer(stack, project)

@@ -75,7 +75,7 @@ SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 
 def compose(spec: ServeSpec, settings: Settings) -> Composed:
     """The service of an API; from here on the process is the project's."""
-    recorder = EmfRecorder(spec.name, SINKS[settings.log_format])
+    recorder = EmfRecorder(settings.metrics_name or spec.name, SINKS[settings.log_format])
     logs.configure(spec.predictor.log_level, settings.log_format, spec.name)
     root = settings.api_json.parent
     project = root / "project"

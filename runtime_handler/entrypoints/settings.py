@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime_handler.contract import METRICS_NAME
 from runtime_handler.errors import StartError
 from runtime_handler.logs import FORMATS, LogFormat
 
@@ -22,6 +23,8 @@ class Settings:
     multi_model: bool
     poll_s: float
     settle_s: float
+    metrics_name: str | None = None
+    """The metrics' APIName, where the API's own name would be another's too: see METRICS_NAME of the contract."""
 
 
 def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = False) -> Settings:
@@ -60,6 +63,7 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = F
         multi_model=environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true",
         poll_s=number("CXPACK_POLL_SECONDS", "10"),
         settle_s=number("CXPACK_SETTLE_SECONDS", "5"),
+        metrics_name=environ.get(METRICS_NAME) or None,
     )
     if problems:
         raise StartError("; ".join(problems))

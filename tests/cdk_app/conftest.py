@@ -16,10 +16,12 @@ from packager.manifest import (
     LambdaSize,
     Manifest,
     ManifestApi,
+    ManifestSplitter,
     Permission,
     Rollout,
     S3Grant,
     Scaling,
+    Split,
     Strategy,
     Throttle,
 )
@@ -125,9 +127,9 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     from cdk_app.settings import Settings
     from cdk_app.stacks import add_stacks
 
-    def run(*apis: ManifestApi, project: str = "p", **settings: Any) -> Synthesized:
+    def run(*apis: ManifestApi, project: str = "p", splitters: tuple[ManifestSplitter, ...] = (), **settings: Any) -> Synthesized:
         folder = tmp_path_factory.mktemp("project")
-        manifest = Manifest(project=project, apis=apis)
+        manifest = Manifest(project=project, apis=apis, splitters=splitters)
         path = write_project(folder / "cxpack.out", manifest)
         context = {f"cxpack:{key}": value for key, value in settings.items()} | {"cxpack:manifest": str(path)}
         app = App(outdir=str(folder / "cdk.out"), auto_synth=False, builtin_cloud_formation_validation=False, context=context)
@@ -178,6 +180,12 @@ def everything(synthesize: Synthesize) -> Synthesized:
             "lambda",
             rollout=rollout("all_at_once"),
             size=LambdaSize(memory_mb=1024, timeout_s=60, ephemeral_storage_mb=512, provisioned_concurrency=2),
+        ),
+        splitters=(
+            ManifestSplitter(
+                name="split", endpoint="/split", splits=(Split(name="iris", weight=80), Split(name="flowers", weight=20))
+            ),
+            ManifestSplitter(name="inside", endpoint="/inside.v1", splits=(Split(name="iris", weight=100),), public=False),
         ),
         alarms_topic="arn:aws:sns:us-east-1:123456789012:alarms",
     )

@@ -1,0 +1,68 @@
+"""A TrafficSplitter: the shared listener forwards its endpoint to several APIs by weight, functions and services alike.
+
+A service is reached through the target group that it has; a function through one made here, for its alias. Every API
+answers at `/` as it does at its own endpoint, which none of the others would know.
+"""
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_elasticloadbalancingv2 as elb
+from aws_cdk import aws_lambda as lambda_
+
+from cdk_app.facts import learn_backend
+from cdk_app.http_api import add_route, through_load_balancer
+from cdk_app.load_balancing import Share, Transform, add_rule
+from cdk_app.project import Project
+from packager.manifest import ManifestApi, ManifestError, ManifestSplitter
+
+
+def split_apis(project: Project, splitter: ManifestSplitter) -> list[ManifestApi]:
+    """The APIs of the splits, in their order.
+
+    Raises ManifestError when the manifest has no such API.
+    """
+    apis = {api.name: api for api in project.manifest.apis}
+    missing = [split.name for split in splitter.splits if split.name not in apis]
+    if missing:
+        raise ManifestError(f"{splitter.name} splits to {', '.join(missing)}, which the manifest lacks; run `cxpack synth` again")
+    return [apis[split.name] for split in splitter.splits]
+
+
+def add_splitter(stack: Stack, project: Project, splitter: ManifestSplitter) -> None:
+    """The listener's rule with its weights, and the route to it."""
+    shares = [
+        Share(group_of(stack, project, api, number), split.weight)
+        for number, (split, api) in enumerate(zip(splitter.splits, split_apis(project, splitter), strict=True), start=1)
+    ]
+    pattern = "^" + splitter.endpoint.replace(".", r"\.")
+    rewrite = Transform(
+        type="url-rewrite",
+        url_rewrite_config=elb.CfnListenerRule.RewriteConfigObjectProperty(
+            rewrites=[elb.CfnListenerRule.RewriteConfigProperty(regex=pattern, replace="/")]
+        ),
+    )
+    add_rule(stack, project, splitter, shares, [rewrite])
+    if splitter.public:
+        add_route(stack, project, splitter, through_load_balancer(stack, project))
+
+
+def group_of(stack: Stack, project: Project, api: ManifestApi, number: int) -> str:
+    """The ARN of the target group that an API's share goes to."""
+    backend = learn_backend(stack, project, api)
+    if api.target == "ecs":
+        return backend
+    permission = lambda_.CfnPermission(
+        stack,
+        f"Function{number}Permission",
+        action="lambda:InvokeFunction",
+        function_name=backend,
+        principal="elasticloadbalancing.amazonaws.com",
+        source_account=Aws.ACCOUNT_ID,
+    )
+    group = elb.CfnTargetGroup(
+        stack,
+        f"Function{number}",
+        target_type="lambda",
+        targets=[elb.CfnTargetGroup.TargetDescriptionProperty(id=backend)],
+    )
+    group.add_resource_dependency(permission)
+    return group.ref
