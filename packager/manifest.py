@@ -129,8 +129,22 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A Lambda function without an image: zip files for its code and its layers, the first layer first.
+
+    `runtime` and `handler` are those of Lambda's CreateFunction; the architecture is the image's.
+    """
+
+    code: str
+    layers: tuple[str, ...]
+    runtime: str
+    handler: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestApi:
     """One API, placed. `reason` is the sentence that explains the target; `public` whether the HTTP API routes to it.
+    With a `bundle`, Lambda takes that in place of the image.
 
     `environment` goes to the container as it is; `secrets` are environment variables too, each the ARN of a secret or
     parameter, `ssm:/parameter/name` or `secretsmanager:name`, resolved when the container starts and never written down.
@@ -144,6 +158,7 @@ class ManifestApi:
     size: LambdaSize | EcsSize
     reason: str
     image: Image
+    bundle: Bundle | None = None
     public: bool = True
     monitoring: Literal["classification", "regression"] | None = None
     max_concurrency: int = 1024
@@ -221,6 +236,7 @@ def _api(data: dict[str, Any]) -> ManifestApi:
             **data,
             "size": SIZES[data["target"]](**data["size"]),
             "image": Image(**data["image"]),
+            "bundle": data["bundle"] and Bundle(**{**data["bundle"], "layers": tuple(data["bundle"]["layers"])}),
             "scaling": Scaling(**data["scaling"]),
             "rollout": Rollout(**data["rollout"]),
             "s3_read": tuple(S3Grant(**grant) for grant in data["s3_read"]),
