@@ -75,7 +75,11 @@ class Project:
 
     def context_folder(self, api: ManifestApi) -> Path:
         """Absolute, so that an assembly can be made from any working directory."""
-        return (self.settings.manifest.parent / api.image.context).absolute()
+        return self.path(api.image.context)
+
+    def path(self, path: str) -> Path:
+        """A path of the manifest, absolute."""
+        return (self.settings.manifest.parent / path).absolute()
 
     @property
     def has_routes(self) -> bool:

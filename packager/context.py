@@ -6,7 +6,7 @@ clock or the hash seed.
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -19,7 +19,7 @@ from packager.project import ProjectFile, project_files
 from packager.spec import ApiSpec
 from runtime_handler.contract import ModelPath, ModelsSpec, ServeSpec
 
-DOCKERIGNORE = "**/__pycache__\n"
+DOCKERIGNORE = "**/__pycache__\nzip/\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,10 @@ class BuildContext:
 
     api: str
     files: tuple[ContextFile, ...]
+
+    def adding(self, files: Iterable[ContextFile]) -> "BuildContext":
+        """The same context with more files."""
+        return BuildContext(self.api, tuple(sorted([*self.files, *files], key=lambda file: file.path)))
 
     @cached_property
     def size(self) -> int:

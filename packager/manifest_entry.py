@@ -2,12 +2,12 @@
 
 from packager.check import CheckedApi
 from packager.grants import s3_grants
-from packager.manifest import Auth, Image, ManifestApi, ManifestSplitter, Permission, Split, Throttle
+from packager.manifest import Auth, Bundle, Image, ManifestApi, ManifestSplitter, Permission, Split, Throttle
 from packager.scaling import rollout, scaling
 from packager.spec import ApiSpec
 
 
-def api_entry(api: CheckedApi) -> ManifestApi:
+def api_entry(api: CheckedApi, bundle: Bundle | None = None) -> ManifestApi:
     """The entry of an API that has a placement; the target's size tells the CDK app which resources it becomes."""
     assert api.placement is not None, "only placed APIs are deployed"
     assert api.base_image is not None, "a placed API has an image"
@@ -20,6 +20,7 @@ def api_entry(api: CheckedApi) -> ManifestApi:
         size=api.placement.size,
         reason=api.placement.reason,
         image=Image(context=spec.name, architecture=deploy.architecture, build_args={"BASE_IMAGE": api.base_image}),
+        bundle=bundle,
         public=spec.networking.api_gateway == "public",
         monitoring=None if serve.monitoring is None else serve.monitoring.model_type,
         max_concurrency=serve.max_replica_concurrency,

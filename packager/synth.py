@@ -1,6 +1,7 @@
 """`cxpack synth`, from a cortex.yaml to an output folder, in the order of its functions.
 
 check      the file is read, validated, placed; every API's context is assembled as data
+zips       APIs with `deploy.package: zip` get their packages: the only step that may ask a package index, through uv
 manifest   the decisions are written down for the CDK app, which takes none of its own
 write      contexts and manifest go to disk, all or nothing; what has not changed is not touched
 
@@ -10,17 +11,26 @@ a function of the input: CDK hashes each context, so that an API that did not ch
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packager.check import Check
-from packager.manifest import Manifest
+from packager.manifest import Bundle, Manifest
 from packager.manifest_entry import api_entry, splitter_entry
 from packager.output import write_output
+
+if TYPE_CHECKING:
+    from packager.bundle.zips import Zips
 
 OUTPUT = "cxpack.out"
 CDK_JSON = {"app": "python -P -m cdk_app"}
 """-P: a folder of the user's that is called cdk_app must not be run in place of ours."""
+
+
+def _silent(line: str) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +43,44 @@ class Synthesis:
     cdk_json_written: bool
 
 
-def synth(checked: Check, out: Path) -> Synthesis:
-    """Write what `checked`, which has no errors and at least one deployable API, describes.
+def synth(checked: Check, out: Path, say: Callable[[str], None] = _silent) -> Synthesis:
+    """Write what `checked`, which has no errors and at least one deployable API, describes; `say` takes lines of progress.
 
-    Raises NotOurs and OSError as `write_output` does; then nothing has changed.
+    Raises NotOurs and OSError as `write_output` does, and BundleError for an API that does not go into a zip; then
+    nothing has changed.
     """
-    manifest = make_manifest(checked)
-    contexts = [api.context for api in checked.deployable if api.context is not None]
+    zips = make_zips(checked, say)
+    manifest = make_manifest(checked, {name: made.bundle for name, made in zips.items()})
+    contexts = [
+        api.context.adding(zips[api.spec.name].files if api.spec.name in zips else ())
+        for api in checked.deployable
+        if api.context is not None
+    ]
     changed = write_output(out, manifest, contexts)
     return Synthesis(out=out, manifest=manifest, changed=changed, cdk_json_written=_write_cdk_json(checked.file.parent))
 
 
-def make_manifest(checked: Check) -> Manifest:
-    """The manifest of the deployable APIs and of the traffic splitters between them."""
+def make_zips(checked: Check, say: Callable[[str], None]) -> "dict[str, Zips]":
+    """API -> its zips, of those that were placed on Lambda and want no image. Raises BundleError."""
+    wanted = [
+        (api.spec, api.context)
+        for api in checked.deployable
+        if api.context is not None and api.placement is not None and api.placement.target == "lambda"
+        if api.spec.deploy.package == "zip"
+    ]
+    if not wanted:
+        return {}
+    from packager.bundle.parts import cache_folder  # here: most projects have no zips
+    from packager.bundle.zips import make_bundle
+
+    return {spec.name: make_bundle(spec, context, cache_folder(), say) for spec, context in wanted}
+
+
+def make_manifest(checked: Check, bundles: Mapping[str, Bundle]) -> Manifest:
+    """The manifest of the deployable APIs and of the traffic splitters between them; `bundles` are those of zip APIs."""
     return Manifest(
         project=project_name(checked.file.parent),
-        apis=tuple(api_entry(api) for api in checked.deployable),
+        apis=tuple(api_entry(api, bundles.get(api.spec.name)) for api in checked.deployable),
         splitters=tuple(splitter_entry(api.spec) for api in checked.apis if api.spec.kind == "TrafficSplitter"),
     )
 

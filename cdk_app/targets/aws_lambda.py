@@ -1,4 +1,4 @@
-"""An API as a Lambda function from its image: a version for each deploy, and an alias that callers use."""
+"""An API as a Lambda function from its image or its zips: a version for each deploy, and an alias that callers use."""
 
 import json
 from hashlib import sha256
@@ -9,9 +9,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
 from cdk_app.alarms import add_error_alarm, add_share_alarm
+from cdk_app.code import add_code
 from cdk_app.facts import tell_backend
 from cdk_app.http_api import Integration, add_url, http_api_of
-from cdk_app.image import add_image
 from cdk_app.logs import add_log_group
 from cdk_app.metrics import Metric
 from cdk_app.permissions import accept_grants, add_role, granted, write_logs
@@ -25,7 +25,7 @@ ALIAS = "live"
 def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integration:
     """The function, its version and its alias; the HTTP API may call the alias."""
     assert isinstance(api.size, LambdaSize)  # Manifest.load gives every target its own kind of size
-    image = add_image(stack, project, api)
+    code = add_code(stack, project, api)
     logs = add_log_group(stack, project, api.name)
     role = add_role(stack, "FunctionRole", "lambda.amazonaws.com", [write_logs(logs.attr_arn), *granted(api)])
     accept_grants(role, api)
@@ -41,13 +41,12 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
     function = lambda_.CfnFunction(
         stack,
         "Function",
-        code=lambda_.CfnFunction.CodeProperty(image_uri=image.image_uri),
-        package_type="Image",
+        **code.properties,
         role=role.attr_arn,
         logging_config=lambda_.CfnFunction.LoggingConfigProperty(log_group=logs.ref, log_format="Text"),
         **published,
     )
-    digest = sha256(json.dumps([image.asset_hash, published], default=lambda value: value._values, sort_keys=True).encode())
+    digest = sha256(json.dumps([code.digest, published], default=lambda value: value._values, sort_keys=True).encode())
     version = lambda_.CfnVersion(stack, f"Version{digest.hexdigest()[:12]}", function_name=function.ref)
     # Kept when the next deploy replaces it: the previous template points the alias back to what it ran on.
     version.cfn_options.deletion_policy = CfnDeletionPolicy.RETAIN

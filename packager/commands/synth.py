@@ -22,6 +22,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """The exit status."""
+    from packager.bundle.errors import BundleError
     from packager.check import check
     from packager.output import NotOurs
     from packager.synth import OUTPUT, synth
@@ -30,8 +31,8 @@ def run(arguments: Namespace) -> int:
     if not (checked.ok and checked.deployable):
         return _refuse(checked, arguments.format)
     try:
-        written = synth(checked, arguments.output or arguments.file.parent / OUTPUT)
-    except (NotOurs, OSError) as error:
+        written = synth(checked, arguments.output or arguments.file.parent / OUTPUT, say)
+    except (BundleError, NotOurs, OSError) as error:
         return fail(f"{error}; nothing was changed")
     if arguments.format == "json":
         result_json(_as_json(checked, written))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,10 @@ def load_balancer_event(method: str, path: str, query: str, headers: Mapping[str
 
 
 @contextlib.contextmanager
-def emulating(context: Path, **environment: str) -> Iterator[Function]:
-    """The context as a Lambda function; everything is killed at the end."""
+def emulating(
+    context: Path, *, command: Sequence[str | Path] = (sys.executable, "-m", "runtime_handler"), **environment: str
+) -> Iterator[Function]:
+    """The context as a Lambda function, started by `command` in its folder; everything is killed at the end."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "log"
@@ -125,9 +127,7 @@ def emulating(context: Path, **environment: str) -> Iterator[Function]:
                     f"127.0.0.1:{port}",
                     "--runtime-api-address",
                     f"127.0.0.1:{free_port()}",
-                    sys.executable,
-                    "-m",
-                    "runtime_handler",
+                    *command,
                 ],
                 cwd=context,
                 env=clean_environment(**environment),

@@ -1,0 +1,177 @@
+"""Layers from wheels: real uv, real compiling, and a folder of small wheels in place of a package index."""
+
+import importlib.util
+import marshal
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from packager.bundle.elf import read_library
+from packager.bundle.errors import BundleError
+from packager.bundle.parts import Part, check_libraries, packages_part
+from packager.bundle.platform import Platform
+from packager.bundle.wheels import pins, resolve
+from packager.bundle.zips import LIMIT, check_size, describe, make_layers
+from tests.packager.bundle.test_elf import REAL, library
+from tests.packager.bundle.wheelhouse import wheel
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+PLATFORM = Platform(python=HERE, architecture="x86_64", glibc=(2, 34))
+
+
+@pytest.fixture(autouse=True)
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where uv finds packages, and nowhere else."""
+    folder = tmp_path / "wheels"
+    wheel(
+        folder, "alpha", "1.0", {"alpha/__init__.py": b"ONE = 1\n", "alpha/tests/test_alpha.py": b"", "alpha/x.pyi": b"ONE: int"}
+    )
+    wheel(folder, "alpha", "2.0", {"alpha/__init__.py": b"TWO = 2\n"})
+    wheel(folder, "beta", "1.0", {"beta.py": b"import alpha\n"}, needs="alpha>=1")
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    return folder
+
+
+@pytest.fixture
+def flavour() -> str:
+    """Pinned requirements of a flavour that has alpha 1.0."""
+    return resolve({"requirements.txt": b"alpha==1.0"}, PLATFORM)
+
+
+def layers(requirements: str, flavour: str, cache: Path, said: list[str] | None = None) -> dict[str, Part]:
+    lines: list[str] = []
+    return make_layers(
+        flavour, {"requirements.txt": requirements.encode()}, PLATFORM, cache, (lines if said is None else said).append
+    )
+
+
+def names(part: Part) -> set[str]:
+    with zipfile.ZipFile(part.file) as archive:
+        return {name for name in archive.namelist() if "dist-info" not in name and "__pycache__" not in name}
+
+
+def test_the_flavour_is_one_file_for_all(flavour: str, tmp_path: Path) -> None:
+    """A project's own layer holds what it brings beyond the flavour, in the flavour's versions."""
+    without_any = layers("", flavour, tmp_path / "cache")
+    with_beta = layers("beta\n", flavour, tmp_path / "cache")
+    assert without_any == {"flavour": with_beta["flavour"]}
+    assert names(with_beta["flavour"]) == {"python/alpha/__init__.py"}
+    assert names(with_beta["packages"]) == {"python/beta.py"}
+
+
+def test_requirements_of_the_flavour_alone_need_no_second_layer(flavour: str, tmp_path: Path) -> None:
+    """Nothing is left to put there."""
+    assert set(layers("alpha\n", flavour, tmp_path / "cache")) == {"flavour"}
+
+
+def test_other_versions_than_the_flavours_win_in_one_layer(flavour: str, tmp_path: Path) -> None:
+    """Two versions of a package in two layers would be unpacked over each other."""
+    said: list[str] = []
+    found = layers("alpha==2.0\n", flavour, tmp_path / "cache", said)
+    assert set(found) == {"packages"}
+    assert found["packages"].packages["alpha"] < 2000
+    assert "not shared" in said[0]
+
+
+def test_no_solution_is_explained(flavour: str, tmp_path: Path) -> None:
+    """In the resolver's words, without its drawing."""
+    with pytest.raises(BundleError, match=r"there are no versions of gamma|gamma was not found"):
+        layers("gamma>=3\n", flavour, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["dependencies.sh", "conda-packages.txt"])
+def test_what_no_wheel_can_bring_is_refused(name: str, flavour: str, tmp_path: Path) -> None:
+    """With the way out."""
+    with pytest.raises(BundleError, match=rf"what {name} installs; use `deploy.package: image`"):
+        make_layers(flavour, {name: b"apt-get install x\n"}, PLATFORM, tmp_path, lambda line: None)
+
+
+def test_made_once(flavour: str, tmp_path: Path, index: Path) -> None:
+    """With its input unchanged a layer is taken from the cache, where no index is needed; half a cache is none."""
+    first = layers("beta\n", flavour, tmp_path / "cache")
+    for file in index.iterdir():
+        file.rename(tmp_path / file.name)
+    assert layers("beta\n", flavour, tmp_path / "cache") == first
+    first["packages"].file.unlink()
+    with pytest.raises(BundleError):
+        layers("beta\n", flavour, tmp_path / "cache")
+
+
+def test_modules_are_compiled_for_where_they_will_be(flavour: str, tmp_path: Path) -> None:
+    """Their bytecode is never compared with the source (PEP 552), and tracebacks name /opt/python."""
+    part = packages_part(flavour, PLATFORM, tmp_path)
+    assert part.compiled
+    cached = importlib.util.cache_from_source("python/alpha/__init__.py")
+    with zipfile.ZipFile(part.file) as archive:
+        content = archive.read(cached)
+    assert content[4] == 1
+    assert marshal.loads(content[16:]).co_filename == "/opt/python/alpha/__init__.py"
+
+
+def test_what_was_left_out_is_said(flavour: str, tmp_path: Path) -> None:
+    """One line tells the size, what was saved, and whether the modules are compiled."""
+    line = describe("flavour", packages_part(flavour, PLATFORM, tmp_path))
+    assert line.startswith("flavour 0 MB unzipped, compiled; left out: ")
+    assert "type stubs 0.0 MB" in line
+    other = Platform(python="3.99", architecture="x86_64", glibc=(2, 34))
+    assert "not compiled: no Python of that version" in describe("x", packages_part(flavour, other, tmp_path))
+
+
+def test_same_packages_same_bytes(flavour: str, tmp_path: Path) -> None:
+    """Whatever the folder, the umask, the time zone, the locale and the hash seed."""
+    program = (
+        "import os, sys; from pathlib import Path; os.umask(int(sys.argv[2], 8))\n"
+        "from packager.bundle.parts import packages_part; from packager.bundle.platform import Platform\n"
+        f"platform = Platform(python={HERE!r}, architecture='x86_64', glibc=(2, 34))\n"
+        "sys.stdout.write(str(packages_part(sys.stdin.read(), platform, Path(sys.argv[1])).file))"
+    )
+    made = []
+    for number, (umask, zone, seed, locale) in enumerate([("022", "UTC", "0", "C"), ("077", "Asia/Tokyo", "7", "C.UTF-8")]):
+        variables = {**os.environ, "TZ": zone, "PYTHONHASHSEED": seed, "LC_ALL": locale}
+        command = [sys.executable, "-c", program, str(tmp_path / f"cache {number}"), umask]
+        done = subprocess.run(command, input=flavour, env=variables, capture_output=True, text=True, check=True, timeout=60)
+        made.append(Path(done.stdout))
+    assert made[0].name == made[1].name
+    assert made[0].read_bytes() == made[1].read_bytes()
+
+
+def test_libraries_that_cannot_load_are_named(tmp_path: Path, index: Path) -> None:
+    """At synth, not at the first request in the cloud."""
+    wheel(index, "alpha", "3.0", {"alpha/__init__.py": b"", "alpha/native.so": library(0xB7)})
+    pinned = resolve({"requirements.txt": b"alpha==3.0"}, PLATFORM)
+    with pytest.raises(BundleError, match=r"alpha/native\.so is built for arm64, not x86_64; use other wheels"):
+        packages_part(pinned, PLATFORM, tmp_path / "cache")
+
+
+def test_a_library_of_a_newer_system_is_named(tmp_path: Path) -> None:
+    """With the glibc that it needs and the one that there is."""
+    (tmp_path / "native.so").write_bytes(REAL.read_bytes())
+    found = read_library(REAL.read_bytes())
+    assert found is not None
+    old = Platform(python=HERE, architecture="x86_64" if found.machine == "x86_64" else "arm64", glibc=(2, 2))
+    with pytest.raises(BundleError, match=r"native.so needs glibc 2\.\d+, Lambda has 2\.2"):
+        check_libraries(tmp_path, old)
+
+
+def test_too_large_is_said_with_the_largest_packages(tmp_path: Path) -> None:
+    """Lambda's number, how much too much it is, and where it comes from."""
+    sizes = {f"package{number}": number * 10**6 for number in range(1, 14)}
+    part = Part(file=tmp_path / "x.zip", size=LIMIT, packages=sizes, saved={}, compiled=True)
+    check_size("api", {"packages": part})
+    with pytest.raises(BundleError, match="262,144,001 bytes unzipped, 1 over Lambda's limit of 262,144,000") as caught:
+        check_size("api", {"packages": part, "function": Part(file=part.file, size=1, packages={}, saved={}, compiled=True)})
+    listed = str(caught.value).splitlines()[1:]
+    assert [line.split()[-1] for line in listed] == [f"package{number}" for number in range(13, 3, -1)]
+
+
+def test_pins_of_a_resolution(flavour: str) -> None:
+    """Name and version, hashes apart."""
+    assert pins(flavour) == {"alpha": "1.0"}
+    assert "--hash=sha256:" in flavour
