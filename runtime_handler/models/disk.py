@@ -1,7 +1,8 @@
 """The disk tier: one folder per model version that holds exactly its objects, whole or not at all.
 
 A version is written to a staging folder, synced, and renamed to `<name>/<version>/<fingerprint>`; a record beside it,
-written last, says that it is whole. After a crash, what has no record or does not match it is removed at the next start.
+written last, says that it is whole. After a crash, what has no record or does not match it is removed at the next start;
+so only the files' bytes need to be on the disk before the record: folders and records may be lost, and are fetched again.
 Several processes may share the folder: a lock file per fetch keeps them from downloading the same version twice.
 
 The models' folders and our bookkeeping, in `.cxpack`, are all that is ever touched below the tier's folder.
@@ -48,6 +49,7 @@ class DiskTier:
         self._staging = root / ".cxpack" / "staging"
         self._locks = root / ".cxpack" / "locks"
         self._entries: dict[Key, Entry] = {}
+        self._contents: dict[ModelId, set[str]] = {}
         self._fetching: dict[Key, int] = {}
         self._lock = threading.RLock()
         self._alone: int | None = None
@@ -108,10 +110,9 @@ class DiskTier:
     def drop(self, key: ModelId, *, besides: str | None = None) -> None:
         """Remove a version's files, but for the fingerprint `besides`. Open files stay readable."""
         with self._lock:
-            names = [name for name in self._entries if name[0] == key and name[1] != besides]
-            for name in names:
-                if self._entries[name].users == 0:
-                    self._remove(name)
+            for fingerprint in self._contents.get(key, set()) - {besides}:
+                if self._entries[key, fingerprint].users == 0:
+                    self._remove((key, fingerprint))
 
     def status(self) -> TierStatus:
         """How full the tier is, downloads in flight counted."""
@@ -122,7 +123,7 @@ class DiskTier:
         with self._lock:
             entry = self._entries.get(name)
             if entry is not None and not entry.folder.is_dir():  # somebody cleaned up
-                del self._entries[name]
+                self._remove(name)
                 return None
             if entry is not None:
                 entry.users += 1
@@ -138,8 +139,7 @@ class DiskTier:
                     self._fill(name, folder, files, fetch)
             with self._lock:
                 del self._fetching[name]
-                entry = self._entries[name] = Entry(folder, files, users=1)
-            return entry
+                return self._add(name, Entry(folder, files, users=1))
         finally:
             with self._lock:
                 self._fetching.pop(name, None)
@@ -149,17 +149,14 @@ class DiskTier:
         staging.mkdir()
         try:
             fetch(staging)
-            _sync_tree(staging)
+            _sync_files(staging)
             self._record(name).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging.rename(folder)
-            _sync(folder.parent)
             record = staging.with_suffix(".json")
             record.write_text(json.dumps({"name": name[0].name, "version": name[0].version, **_dump(files)}))
-            _sync(record)
             record.rename(self._record(name))
-            _sync(self._records)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
@@ -173,9 +170,12 @@ class DiskTier:
             self._fetching[name] = size
 
     def _fits(self, more: int, size: int) -> bool:
-        count = len(self._entries) + len(self._fetching) + more
-        used = sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values()) + size
-        return (self._limit is None or count <= self._limit) and (self._budget is None or used <= self._budget)
+        if self._limit is not None and len(self._entries) + len(self._fetching) + more > self._limit:
+            return False
+        if self._budget is None:
+            return True
+        used = sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values())
+        return used + size <= self._budget
 
     def _evict_one(self) -> bool:
         in_memory = self._in_memory()
@@ -185,8 +185,16 @@ class DiskTier:
         self._remove(min(free, key=lambda name: self._entries[name].touched))
         return True
 
+    def _add(self, name: Key, entry: Entry) -> Entry:
+        self._entries[name] = entry
+        self._contents.setdefault(name[0], set()).add(name[1])
+        return entry
+
     def _remove(self, name: Key) -> None:
         entry = self._entries.pop(name)
+        self._contents[name[0]].discard(name[1])
+        if not self._contents[name[0]]:
+            del self._contents[name[0]]
         self._record(name).unlink(missing_ok=True)
         trash = self._staging / os.urandom(8).hex()
         try:
@@ -212,7 +220,7 @@ class DiskTier:
                     record.unlink(missing_ok=True)
                 continue
             if record == self._record(name) and self._whole(self._folder(name), files):
-                self._entries[name] = Entry(self._folder(name), files)
+                self._add(name, Entry(self._folder(name), files))
             elif alone:
                 record.unlink(missing_ok=True)
         if not alone:
@@ -268,14 +276,11 @@ def _load(data: dict[str, object]) -> Files:
     )
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_tree(folder: Path) -> None:
-    for path in (folder, *folder.rglob("*")):
-        _sync(path)
+def _sync_files(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -34,6 +34,9 @@ from runtime_handler.predictors.base import Load as Loader
 LOAD_WAIT_S = 25.0
 """How long a request waits for a model that is being loaded for it: less than API Gateway waits for us."""
 
+FETCHES = 8
+"""Models that are fetched side by side, or wait for their turn to be loaded."""
+
 CAPACITY_WAIT_S = 10.0
 """How long a load waits for models in use to be let go of."""
 
@@ -79,7 +82,7 @@ def open_manager(
             memory=memory,
             disk=disk,
             loader=load,
-            pool=pool or Workers(4),
+            pool=pool or Workers(FETCHES),
             at_once=at_once,
             recorder=recorder,
             reclaimer=reclaimer,

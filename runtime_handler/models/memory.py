@@ -154,11 +154,12 @@ class MemoryTier:
         self._sweep()
 
     def _fits(self, size: int) -> bool:
-        residents = (*self.table.values(), *self._leaving)
-        if self._limit is not None and len(residents) + len(self._reserved) >= self._limit:
+        if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:
             return False
-        used = sum(resident.bytes for resident in residents) + sum(self._reserved.values())
-        return self._budget is None or used + size <= self._budget
+        if self._budget is None:
+            return True
+        used = sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
+        return used + size <= self._budget
 
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""

@@ -3,8 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
-from runtime_handler.models.manager import Manager
+
+class Ticks(Protocol):
+    """What is stepped: a Manager."""
+
+    def tick(self, *, wait: bool = True) -> None:
+        """One refresh step; with `wait`, to the end of the loads that it started."""
 
 
 class ThreadRefresh:
@@ -13,7 +19,7 @@ class ThreadRefresh:
     A scan that takes longer is followed at once by the next; two never overlap.
     """
 
-    def __init__(self, manager: Manager, poll_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, manager: Ticks, poll_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._manager, self._poll_s, self._clock = manager, poll_s, clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models-refresh", daemon=True)
@@ -25,6 +31,11 @@ class ThreadRefresh:
     def close(self) -> None:
         """Stop after the tick that may be running, without waiting for it."""
         self._stop.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; whether it has."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         due = self._clock() + self._poll_s
@@ -40,9 +51,7 @@ class RequestRefresh:
     see what changed, and never waits for a slow store. A tick that a freeze interrupted goes on with the next request.
     """
 
-    def __init__(
-        self, manager: Manager, poll_s: float, patience_s: float = 0.015, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, manager: Ticks, poll_s: float, patience_s: float = 0.015, clock: Callable[[], float] = time.time) -> None:
         self._manager, self._poll_s, self._patience_s, self._clock = manager, poll_s, patience_s, clock
         self._started = clock()
         self._thread: threading.Thread | None = None
@@ -57,3 +66,9 @@ class RequestRefresh:
             self._thread.start()
         if running and self._thread is not None:
             self._thread.join(self._patience_s)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the tick that may be running; whether it has ended."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        return self._thread is None or not self._thread.is_alive()

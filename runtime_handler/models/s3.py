@@ -79,6 +79,9 @@ class S3Source:
             with copy.open("wb") as file:
                 file.truncate(item.size)
             parts += [(item, start, min(start + _PART, item.size)) for start in range(0, max(item.size, 1), _PART)]
+        if len(parts) == 1:
+            self._get(folder, target, *parts[0])
+            return
         with ThreadPoolExecutor(min(_PARALLEL, len(parts)) or 1, thread_name_prefix="fetch") as pool:
             results = [pool.submit(self._get, folder, target, *part) for part in parts]
             try:
