@@ -52,26 +52,29 @@ def layout_of(api: ApiSpec) -> Layout:
 def faults(location: ModelLocation, paths: Sequence[str], layout: Layout) -> Iterator[Fault]:
     """What is wrong with the files found below the location: an error where no model is whole, else warnings."""
     if not location.is_dir:
-        yield from _model_faults(location, location.path, read_model(paths, layout), paths, layout)
+        yield from _model_faults(location, location.path, read_model(paths, layout), layout)
         return
     models, stray = read_models(paths, layout)
     root = location.path.rstrip("/")
+    if not models:
+        yield Fault(location.at, "spec.dir_is_empty", f"{location.path} holds files and no folders; each folder in it is a model")
     for name, model in models.items():
         if name == SINGLE_MODEL:
             yield Fault(location.at, "spec.reserved_model_name", f'the folder "{name}" has a reserved name; rename it')
-        inside = [path.partition("/")[2] for path in paths if path.startswith(f"{name}/")]
-        yield from _model_faults(location, f"{root}/{name}", model, inside, layout)
-    if stray:
+        yield from _model_faults(location, f"{root}/{name}", model, layout)
+    if stray and models:
         message = f"{stray[0]} is a file beside the models of {location.path}; it belongs to none of them and is left out"
         yield Fault(location.at, "cxpack.stray_model_file", message, severity="warning")
 
 
-def _model_faults(location: ModelLocation, root: str, model: FoundModel, paths: Sequence[str], layout: Layout) -> Iterator[Fault]:
+def _model_faults(location: ModelLocation, root: str, model: FoundModel, layout: Layout) -> Iterator[Fault]:
     broken = {version: found for version, found in model.versions.items() if found.problem is not None}
     if len(broken) == len(model.versions):
         reason = next((found.problem for found in broken.values()), "there are no files")
         kind = layout.name.partition(" ")[0]
-        message = f"{root} holds no {layout.name} model: {reason}\nexpected:\n{layout.tree(root)}\nfound:\n{tree(root, paths)}"
+        message = (
+            f"{root} holds no {layout.name} model: {reason}\nexpected:\n{layout.tree(root)}\nfound:\n{tree(root, _files(model))}"
+        )
         yield Fault(location.at, f"spec.invalid_{kind}_model_path", message)
         return
     for version, found in broken.items():
@@ -80,6 +83,10 @@ def _model_faults(location: ModelLocation, root: str, model: FoundModel, paths: 
     if model.stray:
         message = f"{root}/{model.stray[0]} belongs to no version and is left out; move or remove it"
         yield Fault(location.at, "cxpack.stray_model_file", message, severity="warning")
+
+
+def _files(model: FoundModel) -> list[str]:
+    return [f"{found.folder}{path}" for found in model.versions.values() for path in found.paths] + list(model.stray)
 
 
 def tree(root: str, paths: Sequence[str]) -> str:

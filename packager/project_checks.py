@@ -11,6 +11,7 @@ from packager.fault import Fault
 from packager.images import FLAVOURS, pins
 from packager.predictor_class import examine
 from packager.requirement_pins import conflicts
+from packager.s3_models import ListKeys, NoListing, split_path
 from packager.spec import ApiSpec
 
 MOST_FILES = 20_000
@@ -21,11 +22,16 @@ LARGEST_SOURCE = 4 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project's folder. `shown` is the folder as the user typed it, for messages; `lock` that versions are to be resolved."""
+    """A project's folder, and how far to look.
+
+    `shown` is the folder as the user typed it, for messages. `lock` says that versions of requirements are about to be
+    resolved, `list_keys` asks S3; without it S3 paths are taken on trust.
+    """
 
     root: Path
     shown: Path
     lock: bool = False
+    list_keys: ListKeys | None = None
 
     def refusal(self, path: str) -> tuple[str, str] | None:
         """Why `path` is no file or folder of the project, as code and sentence; None when it is one."""
@@ -129,6 +135,29 @@ def local_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[F
                 yield from model_paths.faults(location, found, model_paths.layout_of(api))
 
 
+def s3_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[Fault]:
+    """S3 prefixes hold models of the API's predictor type, when S3 may be asked."""
+    if project.list_keys is None:
+        return
+    for location in model_paths.locations(api):
+        if not location.path.startswith("s3://"):
+            continue
+        bucket, prefix = split_path(location.path)
+        try:
+            keys = project.list_keys(bucket, prefix)
+        except NoListing as error:
+            yield Fault(location.at, error.code, error.message, (location.at,))
+            continue
+        one_file = location.path.endswith(".onnx")
+        found = [key.removeprefix(prefix) for key in keys if (key == prefix if one_file else not key.endswith("/"))]
+        needs = (location.at, "predictor.type")
+        if not found:
+            code = "spec.s3_dir_not_found" if location.is_dir else "spec.model_path_not_directory"
+            yield Fault(location.at, code, f"{location.path} does not exist; upload the model, or correct the path", needs)
+        elif not one_file:
+            yield from model_paths.faults(location, found, model_paths.layout_of(api))
+
+
 def requirements_can_be_met(api: ApiSpec, project: Project) -> Iterator[Fault]:
     """The versions that requirements.txt pins exist for the image's Python and agree with what the image has.
 
@@ -162,6 +191,7 @@ CHECKS: Sequence[Check] = (
     python_path_is_there,
     warmup_file_is_json,
     local_models_have_their_layout,
+    s3_models_have_their_layout,
     requirements_can_be_met,
 )
 

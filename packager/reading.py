@@ -14,6 +14,7 @@ from packager.grammar import SECTIONS, homes
 from packager.problem import Problem, any_error, in_order
 from packager.project_checks import Project, look
 from packager.rules import RULES
+from packager.s3_models import ListKeys
 from packager.spec import ApiSpec
 from packager.tree import Node
 
@@ -29,8 +30,10 @@ class Reading:
     problems: tuple[Problem, ...] = ()
 
 
-def read_project(file: Path, *, lock: bool = False) -> Reading:
-    """Read `file` and check it against the project in its folder; `lock`: versions of requirements are about to be resolved.
+def read_project(file: Path, *, lock: bool = False, list_keys: ListKeys | None = None) -> Reading:
+    """Read `file` and check it against the project in its folder.
+
+    `lock`: versions of requirements are about to be resolved. `list_keys`: S3 may be asked about model paths.
 
     Never raises for anything that a user's file can be or hold: what cannot be read is a problem too.
     """
@@ -39,7 +42,7 @@ def read_project(file: Path, *, lock: bool = False) -> Reading:
             data = opened.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         return Reading(problems=(_unreadable(file, error),))
-    project = Project(root=file.parent.absolute(), shown=file.parent, lock=lock)
+    project = Project(root=file.parent.absolute(), shown=file.parent, lock=lock, list_keys=list_keys)
     return _read(data, str(file), lambda api: look(api, project))
 
 

@@ -60,8 +60,8 @@ def test_the_overview_of_cortex_is_read() -> None:
 def test_absent_sections_have_the_defaults_of_cortex() -> None:
     """Those of 0.22, for which the dataclasses stand too; an empty section is no different from an absent one."""
     absent = only("- name: a\n  predictor: {type: python, path: p.py}\n")
-    sections = "".join(f"  {name}: {{}}\n" for name in ("compute", "autoscaling", "update_strategy", "deploy"))
-    empty = only("- name: a\n  predictor: {type: python, path: p.py}\n" + sections)
+    sections = ("compute", "autoscaling", "update_strategy", "networking", "deploy")
+    empty = only("- name: a\n  predictor: {type: python, path: p.py}\n" + "".join(f"  {key}: {{}}\n" for key in sections))
     assert absent == empty
     assert absent.compute == Compute(cpu=0.2, mem=None, gpu=0, inf=0)
     assert absent.autoscaling == Autoscaling()
