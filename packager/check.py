@@ -1,6 +1,6 @@
 """What `cxpack check` finds: every API of a file read, placed and assembled as data, with every problem on the way.
 
-Nothing is written and nobody is asked: no network, no AWS account, no import of the user's code.
+Nothing is written and nobody is asked, unless S3 is to be: no network, no AWS account, no import of the user's code.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
 from packager.project import OutsideProject
 from packager.reading import read_project
+from packager.s3_models import list_keys
 from packager.spec import ApiSpec
 
 
@@ -74,9 +75,13 @@ class Check:
         }
 
 
-def check(file: Path) -> Check:
-    """Read, validate, place and assemble every API of `file`; never raises for what a user's files can hold."""
-    reading = read_project(file)
+def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
+    """Read, validate, place and assemble every API of `file`; never raises for what a user's files can hold.
+
+    `lock`: versions of requirements are about to be resolved, so that one that cannot be had is an error. `aws`: S3 is
+    asked about model paths.
+    """
+    reading = read_project(file, lock=lock, list_keys=list_keys if aws else None)
     problems = list(reading.problems)
     apis = []
     for spec in reading.apis:

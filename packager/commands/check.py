@@ -8,6 +8,7 @@ from packager.console import DONE, PROBLEMS, result, result_json, say, say_probl
 
 if TYPE_CHECKING:
     from packager.check import CheckedApi
+    from packager.compatibility import Treatment
     from packager.cost import Cost
 
 
@@ -15,6 +16,8 @@ def configure(parser: ArgumentParser) -> None:
     """Add the arguments."""
     add_file(parser)
     add_format(parser)
+    parser.add_argument("--aws", action="store_true", help="look into S3 model paths too, with this machine's credentials")
+    parser.add_argument("--keys", action="store_true", help="tell of every key what becomes of it on the chosen target")
 
 
 def run(arguments: Namespace) -> int:
@@ -22,17 +25,29 @@ def run(arguments: Namespace) -> int:
     from packager.check import check
     from packager.cost import PRICES_OF
 
-    checked = check(arguments.file)
+    checked = check(arguments.file, aws=arguments.aws)
+    keys = {api.spec.name: _keys(api) for api in checked.apis} if arguments.keys else {}
     if arguments.format == "json":
-        result_json(checked.as_json())
+        body = checked.as_json()
+        for api in body["apis"] if arguments.keys else ():
+            api["keys"] = [{"line": row.line, "path": row.path, "class": row.kind, "how": row.how} for row in keys[api["name"]]]
+        result_json(body)
     else:
         say_problems(checked)
         rows = [(api.spec.name, *_decision(api)) for api in checked.apis if api.placement or api.spec.kind != "RealtimeAPI"]
         for line in table(rows):
             result(line)
+        for line in table([(f"{row.line}", row.path, row.kind, row.how) for rows in keys.values() for row in rows]):
+            result(line.rstrip())
         if any(api.placement for api in checked.apis):
             say(f"costs are us-east-1's of {PRICES_OF}, without free tiers, for requests of 100 ms")
     return DONE if checked.ok else PROBLEMS
+
+
+def _keys(api: "CheckedApi") -> "tuple[Treatment, ...]":
+    from packager.compatibility import report
+
+    return report(api.spec, api.placement.target) if api.placement else ()
 
 
 def _decision(api: "CheckedApi") -> tuple[str, str, str, str]:

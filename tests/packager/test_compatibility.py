@@ -1,9 +1,12 @@
 """Every key is honoured, approximated or refused on every target, and whoever wrote it is told."""
 
+import json
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from packager.cli import main
 from packager.compatibility import APPROXIMATED, EVERYWHERE, REFUSED, problems, report, treatment
 from packager.grammar import SECTIONS, walk
 from packager.manifest import Target
@@ -62,3 +65,28 @@ def test_a_gpu_keeps_an_api_off_lambda() -> None:
     """Were it placed there nevertheless, that is an error."""
     (problem,) = problems(api("  compute:\n    gpu: 1\n"), "lambda")
     assert (problem.severity, problem.line, problem.message) == ("error", 6, "Lambda has no GPUs")
+
+
+def test_check_shows_every_key_when_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a table, and in JSON beside the API's placement; without the question the answer is as short as ever."""
+    (tmp_path / "predictor.py").write_text(
+        "class PythonPredictor:\n    def __init__(self, config): pass\n    def predict(self): pass\n"
+    )
+    file = tmp_path / "cortex.yaml"
+    file.write_text("- name: iris\n  predictor:\n    type: python\n    path: predictor.py\n  autoscaling:\n    window: 30s\n")
+    assert main(["check", str(file), "--keys"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in shown[1:]] == [
+        ["1", "apis[0].name", "honoured"],
+        ["2", "apis[0].predictor", "honoured"],
+        ["3", "apis[0].predictor.type", "honoured"],
+        ["4", "apis[0].predictor.path", "honoured"],
+        ["5", "apis[0].autoscaling", "honoured"],
+        ["6", "apis[0].autoscaling.window", "approximated"],
+    ]
+    assert main(["check", str(file), "--keys", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["apis"][0]["keys"]
+    assert rows[-1]["class"] == "approximated"
+    assert rows[-1]["how"].startswith("Lambda adds an environment")
+    assert main(["check", str(file), "--format", "json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["apis"][0]) == {"name", "kind", "target", "size", "reason"}
