@@ -16,6 +16,10 @@ COMMANDS = {
     "synth": "write a build context per API and the manifest that `cdk deploy` reads",
     "local": "serve every API on this machine, as its container would",
     "predict": "POST a JSON file to an API and print the answer",
+    "get": "list the project's APIs in AWS: status, version, URL",
+    "logs": "print the log lines of a deployed API",
+    "rollback": "put a deployed API back to a template that it had before",
+    "delete": "delete a deployed API's stack",
     "schema": "print the JSON Schema of cortex.yaml, for editors",
 }
 """Name -> what it does; `packager.commands.<name>` is its module."""

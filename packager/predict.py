@@ -33,22 +33,17 @@ def is_url(api: str) -> bool:
 def stack_url(project: str, environment: str, api: str) -> str:
     """The `Url` output of the API's stack.
 
-    Raises NoSuchApi when there is no such stack or output, or when AWS cannot be asked.
+    Raises NoSuchApi when no such API is deployed or it has no URL, AwsError when AWS cannot be asked.
     """
-    import boto3  # here: only a lookup by name needs AWS
-    from botocore.exceptions import BotoCoreError, ClientError
+    from packager.deployed.stacks import deployed_apis
 
-    stack = f"{project}-{environment}-{api}"
-    try:
-        stacks = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as error:
-        raise NoSuchApi(f"no stack {stack} ({error.response['Error']['Message']}); deploy it, or give its URL") from None
-    except BotoCoreError as error:
-        raise NoSuchApi(f"AWS cannot be asked for stack {stack} ({error}); give the API's URL, or say --local") from None
-    for output in stacks[0].get("Outputs", []):
-        if output["OutputKey"] == "Url":
-            return str(output["OutputValue"])
-    raise NoSuchApi(f"stack {stack} has no Url output; it is not deployed in full, or not public")
+    standing = {deployed.name: deployed for deployed in deployed_apis(project, environment)}
+    if api not in standing:
+        raise NoSuchApi(f"no API {api} of {project}-{environment} is deployed; there are: {', '.join(standing) or 'none'}")
+    url = standing[api].url
+    if url is None:
+        raise NoSuchApi(f"stack {standing[api].stack} has no Url output: it is {standing[api].status}, or not public")
+    return url
 
 
 def local_endpoint(file: Path, api: str) -> str:

@@ -29,10 +29,13 @@ def without_node(tmp_path: Path) -> dict[str, str]:
     """An environment whose PATH has everything but Node, and whose installers use what `make setup` has cached."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for directory in os.environ["PATH"].split(os.pathsep):
-        for program in Path(directory).glob("*") if Path(directory).is_absolute() and Path(directory) != UV.parent else ():
-            if program.name not in {"node", "npm", "npx", "corepack"} and not (folder / program.name).exists():
-                (folder / program.name).symlink_to(program)
+    directories = [Path(directory) for directory in os.environ["PATH"].split(os.pathsep) if directory]
+    programs: dict[str, Path] = {}
+    for directory in (each for each in directories if each != UV.parent):
+        for program in filter(Path.is_file, directory.glob("*")):
+            programs.setdefault(program.name, program)
+    for name in programs.keys() - {"node", "npm", "npx", "corepack"}:
+        (folder / name).symlink_to(programs[name])
     return {**os.environ, "PATH": str(folder), "UV_OFFLINE": "1", "npm_config_offline": "true", "MAKEFLAGS": ""}
 
 

@@ -18,6 +18,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """The exit status."""
+    from packager.deployed.session import AwsError
     from packager.predict import NoAnswer, NoSuchApi, predict, read_body
 
     try:
@@ -26,6 +27,8 @@ def run(arguments: Namespace) -> int:
         answer = predict(url, body)
     except (ValueError, NoSuchApi, NoAnswer) as error:
         return fail(str(error))
+    except AwsError as error:
+        return fail(f"{error}; give the API's URL, or say --local")
     if answer.status >= 400:
         return fail(f"{url} answered {answer.status}: {answer.text}")
     result(answer.text)

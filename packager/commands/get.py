@@ -1,0 +1,63 @@
+"""`cxpack get`: what of the project stands in AWS, beside what its file says."""
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from packager.commands.arguments import add_format, add_project
+from packager.console import DONE, fail, result, result_json, table
+
+if TYPE_CHECKING:
+    from packager.deployed.stacks import DeployedApi
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("api", metavar="API", nargs="?", help="this API only")
+    add_project(parser)
+    add_format(parser)
+
+
+def run(arguments: Namespace) -> int:
+    """The exit status."""
+    from packager.deployed.session import AwsError
+    from packager.deployed.stacks import deployed_apis
+    from packager.reading import read_project
+    from packager.synth import project_name
+
+    wanted = {api.name for api in read_project(arguments.file).apis if api.kind != "BatchAPI"}
+    try:
+        standing = {api.name: api for api in deployed_apis(project_name(arguments.file.parent), arguments.env)}
+    except AwsError as error:
+        return fail(str(error))
+    names = sorted(wanted | standing.keys())
+    if arguments.api is not None:
+        if arguments.api not in names:
+            return fail(f"neither {arguments.file} nor AWS has an API {arguments.api}; there are: {', '.join(names) or 'none'}")
+        names = [arguments.api]
+    if arguments.format == "json":
+        result_json([_as_json(name, standing.get(name), name in wanted) for name in names])
+        return DONE
+    rows = [("api", "status", "version", "updated", "url")]
+    rows += [_row(name, standing.get(name), name in wanted) for name in names]
+    for line in table(rows):
+        result(line)
+    return DONE
+
+
+def _row(name: str, api: "DeployedApi | None", wanted: bool) -> tuple[str, str, str, str, str]:
+    if api is None:
+        return name, "not deployed", "-", "-", "-"
+    status = api.status if wanted else f"{api.status} (not in the file)"
+    return name, status, api.version or "-", f"{api.updated:%Y-%m-%d %H:%M} UTC", api.url or "-"
+
+
+def _as_json(name: str, api: "DeployedApi | None", wanted: bool) -> dict[str, object]:
+    return {
+        "name": name,
+        "in_file": wanted,
+        "stack": api and api.stack,
+        "status": api and api.status,
+        "version": api and api.version,
+        "updated": api and api.updated.isoformat(),
+        "url": api and api.url,
+    }

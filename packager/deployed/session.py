@@ -1,0 +1,30 @@
+"""boto3 clients whose failures are one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+
+class AwsError(Exception):
+    """AWS cannot be asked, or said no; the message is for the person at the terminal."""
+
+
+@contextmanager
+def client(service: str) -> Iterator[Any]:
+    """A client of the service in the environment's account and region.
+
+    Raises AwsError in place of everything that botocore raises, in the body too.
+    """
+    import boto3  # here: the commands that read files only must not pay for it
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        opened = cast("Any", boto3).client(service)  # typed for literal names only
+        try:
+            yield opened
+        finally:
+            opened.close()
+    except ClientError as error:
+        raise AwsError(f"{error.operation_name}: {error.response['Error'].get('Message', error)}") from None
+    except BotoCoreError as error:
+        raise AwsError(f"AWS cannot be asked: {error}") from None

@@ -1,0 +1,198 @@
+"""The commands that speak of deployed APIs, against a server that speaks AWS's API."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+
+from packager.cli import main
+from packager.deployed.logs import Tail
+from packager.deployed.templates import PastTemplate, previous
+from packager.manifest import TEMPLATE_OF
+from tests.builders import a_project, an_api
+
+REGION = "eu-west-1"
+
+
+class Account:
+    """An account on loopback with CDK's bootstrap bucket, and API stacks that are one SSM parameter each."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client("s3").create_bucket(Bucket="bootstrap", CreateBucketConfiguration={"LocationConstraint": REGION})
+        parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "b", "Type": "String", "Value": "b"}}
+        toolkit = {"Resources": {"B": parameter}, "Outputs": {"BucketName": {"Value": "bootstrap"}}}
+        self.client("cloudformation").create_stack(StackName="CDKToolkit", TemplateBody=json.dumps(toolkit))
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, endpoint_url=self.url, region_name=REGION)
+
+    def template(self, stack: str, value: str) -> str:
+        """The text of a template, which is stored where `cdk deploy` stores it."""
+        resource = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": stack, "Type": "String", "Value": value}}
+        outputs = {"Url": {"Value": f"https://example.org/{value}"}}
+        text = json.dumps({"Metadata": {TEMPLATE_OF: stack}, "Resources": {"P": resource}, "Outputs": outputs})
+        self.client("s3").put_object(Bucket="bootstrap", Key=f"{value}.json", Body=text)
+        return text
+
+    def deploy(self, stack: str, value: str, *, project: str = "shop") -> None:
+        """Create or update a stack as `cdk deploy` does."""
+        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value)}
+        cloudformation = self.client("cloudformation")
+        try:
+            cloudformation.update_stack(**arguments)
+        except cloudformation.exceptions.ClientError:
+            cloudformation.create_stack(**arguments, Tags=[{"Key": "cxpack:project", "Value": project}])
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """The account that boto3 finds in the environment."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": REGION}
+    for name, value in {**credentials, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    httpx.post(f"{url}/moto-api/reset").raise_for_status()  # accounts live as long as the process that serves them
+    yield Account(url)
+    server.stop()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the APIs `one` and `two`, as the current folder."""
+    a_project(tmp_path / "shop", an_api("one") + an_api("two"))
+    monkeypatch.chdir(tmp_path / "shop")
+    return tmp_path / "shop"
+
+
+def test_get_shows_the_file_and_the_account_side_by_side(
+    account: Account, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Deployed, not deployed, deployed but no longer in the file; other projects and environments stay out of it."""
+    account.deploy("shop-dev-one", "v1")
+    account.deploy("shop-dev-old", "v0")
+    account.deploy("shop-dev-shared", "s")
+    account.deploy("shop-prod-one", "p")
+    account.deploy("shop-dev-not-ours", "x", project="else")
+    assert main(["get"]) == 0
+    header, old, one, two = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert header == ["api", "status", "version", "updated", "url"]
+    assert old[:6] == ["old", "CREATE_COMPLETE", "(not", "in", "the", "file)"]
+    assert (one[:2], one[-1]) == (["one", "CREATE_COMPLETE"], "https://example.org/v1")
+    assert two[:3] == ["two", "not", "deployed"]
+    assert main(["get", "one", "--format", "json"]) == 0
+    [entry] = json.loads(capsys.readouterr().out)
+    assert (entry["name"], entry["stack"], entry["in_file"]) == ("one", "shop-dev-one", True)
+
+
+def test_rollback_goes_to_the_template_before_the_current_one(
+    account: Account, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another stack's newer template does not count; --list shows where one is; --to chooses any."""
+    account.deploy("shop-dev-one", "v1")
+    time_passes(account, "v1.json")
+    account.deploy("shop-dev-one", "v2")
+    account.deploy("shop-dev-two", "w1")
+    assert main(["rollback", "one", "--list"]) == 0
+    current, first = capsys.readouterr().out.splitlines()
+    assert ("current" in current, current.endswith("v2.json")) == (True, True)
+    assert main(["rollback", "one"]) == 0
+    assert "rolled back one" in capsys.readouterr().out
+    assert account.client("ssm").get_parameter(Name="shop-dev-one")["Parameter"]["Value"] == "v1"
+    assert main(["rollback", "one", "--to", current.split()[-1]]) == 0
+    assert account.client("ssm").get_parameter(Name="shop-dev-one")["Parameter"]["Value"] == "v2"
+    assert first.endswith("v1.json")
+
+
+def time_passes(account: Account, key: str) -> None:
+    """CDK stores a template once: its time is that of its first deploy. S3 counts in whole seconds."""
+    stored = account.client("s3").head_object(Bucket="bootstrap", Key=key)["LastModified"]
+    while datetime.now(UTC) - stored < timedelta(seconds=1):
+        time.sleep(0.05)
+
+
+def test_rollback_without_an_earlier_template_says_so(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is updated."""
+    account.deploy("shop-dev-one", "v1")
+    assert main(["rollback", "one"]) == 1
+    assert "has no template from before its current one" in capsys.readouterr().err
+
+
+def test_delete_wants_a_yes_and_then_waits_for_the_end(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nobody can be asked, --yes must stand; an unknown name lists the known ones."""
+    account.deploy("shop-dev-one", "v1")
+    assert main(["delete", "one"]) == 1
+    assert main(["delete", "nine", "--yes"]) == 1
+    assert "no API nine is deployed; there are: one" in capsys.readouterr().err
+    assert main(["delete", "one", "--yes"]) == 0
+    assert capsys.readouterr().out == "deleted one\n"
+    assert main(["get", "one", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["status"] is None
+
+
+def test_logs_prints_what_the_api_wrote(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines of the log group that the stack names, in order; a missing group is one sentence."""
+    assert main(["logs", "one"]) == 1
+    assert capsys.readouterr().err.startswith("error: /cxpack/shop-dev/one: ")
+    logs = account.client("logs")
+    logs.create_log_group(logGroupName="/cxpack/shop-dev/one")
+    logs.create_log_stream(logGroupName="/cxpack/shop-dev/one", logStreamName="s")
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now - 2000, "message": "first"}, {"timestamp": now - 1000, "message": "second"}]
+    logs.put_log_events(logGroupName="/cxpack/shop-dev/one", logStreamName="s", logEvents=events)
+    assert main(["logs", "one"]) == 0
+    assert capsys.readouterr().out == "first\nsecond\n"
+
+
+def test_predict_by_name_asks_the_stack_for_the_address(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name is never guessed into a URL: an unknown one lists what is deployed."""
+    account.deploy("shop-dev-one", "v1")
+    (shop / "body.json").write_text("{}")
+    assert main(["predict", "two", "body.json"]) == 1
+    assert "no API two of shop-dev is deployed; there are: one" in capsys.readouterr().err
+
+
+def test_without_aws_every_command_says_one_sentence(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No credentials, nobody at the endpoint: no traceback."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    (shop / "body.json").write_text("{}")
+    for command in (["get"], ["logs", "one"], ["rollback", "one"], ["delete", "one", "-y"], ["predict", "one", "body.json"]):
+        assert main(command) == 1
+        assert "Could not connect to the endpoint URL" in capsys.readouterr().err
+
+
+def test_a_tail_gives_late_lines_once() -> None:
+    """CloudWatch shows a line late and out of order: it is printed when it appears, and no line twice."""
+    stored: list[tuple[int, str, str]] = [(1000, "a", "first")]
+    tail = Tail("g", 500, lambda _group, since: iter(sorted(line for line in stored if line[0] >= since)))
+    assert tail.tick() == ["first"]
+    stored += [(2000, "c", "third"), (900, "b", "late")]
+    assert tail.tick() == ["late", "third"]
+    assert tail.tick() == []
+
+
+def test_the_previous_template_is_the_newest_before_the_current() -> None:
+    """After a rollback to the first of three, there is nothing before it."""
+
+    def at(day: int, current: bool = False) -> PastTemplate:
+        return PastTemplate(stored=datetime(2026, 1, day, tzinfo=UTC), url=str(day), current=current)
+
+    assert previous([at(3, current=True), at(2), at(1)]) == at(2)
+    assert previous([at(3), at(2, current=True), at(1)]) == at(1)
+    assert previous([at(3), at(2), at(1, current=True)]) is None
+    assert previous([at(3), at(2)]) is None
