@@ -1,0 +1,111 @@
+"""Local folders as sources: packed ones are served where they lie, live ones are followed like a bucket."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runtime_handler.models.layout import ONNX
+from runtime_handler.models.local import LocalSource
+from runtime_handler.models.source import SourceChanged
+from tests.runtime_handler.models.builders import Loader, a_manager
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_packed_models_are_loaded_from_where_they_are(tmp_path: Path) -> None:
+    """A relative path is a folder of the image: no copy, no settling, however young its files are."""
+    write(tmp_path / "models" / "a" / "1" / "model", "one")
+    folders = []
+
+    def load(path: Path, name: str) -> str:
+        folders.append(path)
+        return name
+
+    manager = a_manager(tmp_path / "store", directory="models", root=tmp_path, load=load, settle_s=3600)
+    manager.start()
+    assert folders == [tmp_path / "models" / "a" / "1"]
+    [status] = manager.status()
+    assert (status.disk, manager.cache().disk.used) == (True, 0)
+
+
+def test_a_packed_file_is_one_unversioned_model(tmp_path: Path) -> None:
+    """A path that ends in `.onnx` is that file alone; the loader gets a folder with nothing else in it."""
+    write(tmp_path / "models" / "b.onnx", "other")
+    write(tmp_path / "models" / "a.onnx", "model")
+    manager = a_manager(tmp_path / "store", paths={"m": "models/a.onnx"}, root=tmp_path, layout=ONNX)
+    manager.start()
+    assert manager.get("m", 1).value == "model"
+
+
+def test_a_live_folder_is_followed(tmp_path: Path) -> None:
+    """New versions, changed bytes and deletions of an absolute path are seen like a bucket's."""
+    models = tmp_path / "live"
+    write(models / "a" / "1" / "model", "one")
+    manager = a_manager(tmp_path / "store", directory=str(models), settle_s=0)
+    manager.start()
+    assert manager.get("a").value == "one"
+    write(models / "a" / "1" / "model", "ONE")
+    write(models / "a" / "2" / "model", "two")
+    manager.tick()
+    assert (manager.get("a", 1).value, manager.get("a").value) == ("ONE", "two")
+    (models / "a" / "2" / "model").unlink()
+    manager.tick()
+    manager.tick()
+    assert manager.get("a").value == "ONE"
+
+
+def test_a_touched_file_is_no_change(tmp_path: Path) -> None:
+    """Files are told apart by their bytes; new times alone load nothing."""
+    load, file = Loader(), write(tmp_path / "live" / "a" / "1" / "model", "one")
+    manager = a_manager(tmp_path / "store", directory=str(tmp_path / "live"), settle_s=0, load=load)
+    manager.start()
+    os.utime(file, ns=(1, 1))
+    manager.tick()
+    assert load.calls == ["one"]
+
+
+def test_a_link_as_the_root_is_followed_to_where_it_leads_now(tmp_path: Path) -> None:
+    """`current -> v2` swaps a whole tree at once."""
+    for version in ("v1", "v2"):
+        write(tmp_path / version / "a" / "model", version)
+    current = tmp_path / "current"
+    current.symlink_to("v1")
+    manager = a_manager(tmp_path / "store", directory=str(current), settle_s=0)
+    manager.start()
+    assert manager.get("a").value == "v1"
+    (tmp_path / "new").symlink_to("v2")
+    (tmp_path / "new").rename(current)
+    manager.tick()
+    assert manager.get("a").value == "v2"
+
+
+def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
+    """A model folder cannot lead to files that are not in it."""
+    write(tmp_path / "secret", "secret")
+    write(tmp_path / "live" / "model", "x")
+    (tmp_path / "live" / "link").symlink_to("../secret")
+    (tmp_path / "live" / "inside").symlink_to("model")
+    assert [item.path for item in LocalSource(tmp_path / "live").list()] == ["inside", "model"]
+
+
+def test_a_file_that_changes_while_it_is_copied_is_not_taken(tmp_path: Path) -> None:
+    """The copy is compared with the listing, byte for byte."""
+    file = write(tmp_path / "live" / "model", "before")
+    source = LocalSource(tmp_path / "live")
+    listed = source.list()
+    file.write_text("after!")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(SourceChanged):
+        source.fetch(listed, "", tmp_path / "copy")
+
+
+def test_a_missing_folder_is_an_empty_one(tmp_path: Path) -> None:
+    """There may be models later."""
+    source = LocalSource(tmp_path / "nowhere")
+    assert list(source.list()) == list(source.find("model.onnx")) == []
+    assert source.gone("model.onnx")

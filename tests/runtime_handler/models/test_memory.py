@@ -1,0 +1,91 @@
+"""The memory tier against a model of it: whatever happens in whatever order, the ledger is what is alive."""
+
+from contextvars import Context, copy_context
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from runtime_handler.errors import NoCapacity
+from runtime_handler.models.lease import Lease
+from runtime_handler.models.memory import MemoryTier
+from runtime_handler.models.model import Model, ModelId
+
+LIMIT, BUDGET = 3, 100
+KEYS = st.integers(0, 6).map(lambda number: ModelId(f"m{number}", 1))
+SIZES = st.integers(0, 60)
+
+
+class Cache(RuleBasedStateMachine):
+    """Loads that begin, end or fail; requests that come, get models and go; models that are deleted or replaced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.freed = self.installed = 0
+        self.tier = MemoryTier(LIMIT, BUDGET, clock=lambda: 0.0, freed=self._freed)
+        self.tickets: dict[int, int] = {}
+        self.requests: list[tuple[Lease, Context, Model | None]] = []
+
+    def _freed(self, size: int) -> None:
+        self.freed += size
+
+    @rule(size=SIZES)
+    def reserve(self, size: int) -> None:
+        """A slot is granted exactly when models that nobody holds could make room for it."""
+        held = {id(model) for _, _, model in self.requests}
+        kept = [r.bytes for r in (*self.tier.table.values(), *self.tier._leaving) if id(r.model) in held]
+        possible = len(kept) + len(self.tickets) < LIMIT and sum(kept) + sum(self.tickets.values()) + size <= BUDGET
+        try:
+            self.tickets[self.tier.reserve(size, 0.0)] = size
+            assert possible
+        except NoCapacity:
+            assert not possible
+
+    @precondition(lambda self: self.tickets)
+    @rule(key=KEYS)
+    def install(self, key: ModelId) -> None:
+        ticket, size = self.tickets.popitem()
+        self.installed += size
+        self.tier.install(ticket, Model(id=key, value=object(), fingerprint="f"))
+
+    @precondition(lambda self: self.tickets)
+    @rule()
+    def cancel(self) -> None:
+        ticket, _ = self.tickets.popitem()
+        self.tier.cancel(ticket)
+
+    @rule(key=KEYS)
+    def get(self, key: ModelId) -> None:
+        """What a request was given stays its own."""
+        lease, context = Lease(), copy_context()
+        context.run(lease.__enter__)
+        model = context.run(self.tier.take, key)
+        self.requests.append((lease, context, model))
+
+    @precondition(lambda self: self.requests)
+    @rule()
+    def finish(self) -> None:
+        lease, context, _ = self.requests.pop(0)
+        context.run(lease.__exit__, None, None, None)
+
+    @rule(key=KEYS)
+    def drop(self, key: ModelId) -> None:
+        self.tier.drop(key)
+
+    @invariant()
+    def limits_hold(self) -> None:
+        """Loaded, leaving and reserved never exceed the limits, and every byte is in the tier or was freed."""
+        status = self.tier.status()
+        residents = (*self.tier.table.values(), *self.tier._leaving)
+        used = sum(resident.bytes for resident in residents)
+        assert status.used == len(residents) + len(self.tickets) <= LIMIT
+        assert used + sum(self.tickets.values()) <= BUDGET
+        assert used + self.freed == self.installed
+
+    def teardown(self) -> None:
+        while self.requests:
+            self.finish()
+
+
+TestCache = Cache.TestCase
+TestCache.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
