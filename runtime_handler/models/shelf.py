@@ -135,6 +135,7 @@ class Shelf:
         with self._lock:
             if self.version(key) is None:
                 self._let_go(key)  # deleted while it was being loaded
+            self._pending.add(key.name)  # its files may have changed meanwhile
             self.choose(key.name)
 
     def _let_go(self, key: ModelId) -> None:
