@@ -56,6 +56,16 @@ demo: examples
 test: lint types examples
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+# The model manager's gates with their full counts (about half an hour), and what they cost.
+GATES := CXPACK_GATE_CACHE_SECONDS=600 CXPACK_GATE_FLIGHTS=20 CXPACK_GATE_UPLOADS=1000 CXPACK_GATE_KILLS=300 CXPACK_GATE_UPDATES=20 \
+	CXPACK_GATE_PAUSE=0.5 CXPACK_GATE_CYCLES=200 CXPACK_GATE_MEGABYTES=100 CXPACK_GATE_FAULTS=50 CXPACK_GATE_MODELS=10000
+
+gates: setup
+	env $(GATES) $(BIN)/python -m pytest -s -v --timeout 1500 tests/faults tests/benchmarks/test_models.py
+
+bench: setup
+	env CXPACK_GATE_MODELS=10000 $(BIN)/python -m pytest -s -v tests/benchmarks
+
 PIN := $(UV) pip compile --generate-hashes --no-annotate --upgrade --quiet --custom-compile-command "make lock"
 
 # Pins every requirement anew; the results name no index.

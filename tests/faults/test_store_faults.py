@@ -1,5 +1,6 @@
 """A store that fails and lies for ten minutes: requests to known models do not notice."""
 
+import os
 import random
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from tests.runtime_handler.models.builders import a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, FakePlaces, FakeSource
 from tests.runtime_handler.models.servers import client
 
+SEEDS = int(os.environ.get("CXPACK_GATE_FAULTS", "3"))
 MODELS = [f"m{number}" for number in range(20)]
 
 
@@ -57,7 +59,7 @@ class FaultyPlaces(FakePlaces):
         return self.only
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("cache", [None, (20, 20)])
 def test_ten_minutes_of_faults_fail_no_request(tmp_path: Path, seed: int, cache: tuple[int, int] | None) -> None:
     """Errors, timeouts, empty and truncated listings: every known model answers after each poll; one good poll ends it."""
