@@ -13,6 +13,7 @@ from typing import Any
 from runtime_handler import sagemaker
 from runtime_handler.admission import Gate, ProcessGate
 from runtime_handler.asgi import Asgi, Disconnected, Receive, Scope, Send, read_body, read_request, request_id, send_answer
+from runtime_handler.calls import PredictorFailed
 from runtime_handler.codec import JSON, TEXT, dump_json
 from runtime_handler.errors import (
     BadModel,
@@ -31,7 +32,7 @@ from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.request import Answer, Headers, Request
 from runtime_handler.sagemaker import MultiModel
-from runtime_handler.service import PredictorFailed, Service
+from runtime_handler.service import Service
 from runtime_handler.status import status_of
 
 Run = Callable[[Request], Awaitable[Answer]]

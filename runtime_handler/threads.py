@@ -5,6 +5,7 @@ many requests more, with a fifth of its p99. Slow predictors never block the loo
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -56,8 +57,17 @@ class Threads:
             except BaseException as error:  # noqa: BLE001  whoever awaits the future gets it
                 self._done.append((future, None, error))
             del job, arguments, future  # while this thread waits, a large payload should not
-            if not self._woken:
-                self._woken = True
+            self._announce()
+
+    def deliver(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+        """Complete a future of the loop, from any thread."""
+        self._done.append((future, result, error))
+        self._announce()
+
+    def _announce(self) -> None:
+        if not self._woken:
+            self._woken = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and with it everybody who waited
                 self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:

@@ -13,7 +13,7 @@ from typing import cast
 import uvicorn
 
 from runtime_handler.admission import Gate
-from runtime_handler.app import App
+from runtime_handler.app import App, Run
 from runtime_handler.asgi import Asgi
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
@@ -22,6 +22,7 @@ from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.in_flight import InFlightSampler
 from runtime_handler.metrics.recorder import NullRecorder
+from runtime_handler.request_batches import RequestBatches
 from runtime_handler.sagemaker import MultiModel
 from runtime_handler.service import Service
 from runtime_handler.threads import Threads
@@ -59,7 +60,7 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
     multi_model = MultiModel(lambda: composed.manager.folders if composed.manager else None, asyncio.to_thread)
     app = App(
         service,
-        lambda request: threads.run(service.predict, request),
+        _runner(service, threads),
         recorder,
         gate=gate,
         load_docs=lambda: asyncio.to_thread(_load_docs, service),
@@ -81,6 +82,13 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
         composed.manager.close()
     recorder.flush()
     return server.exit_code
+
+
+def _runner(service: Service, threads: Threads) -> Run:
+    batching = service.spec.predictor.batching
+    if batching is not None and service.batches_requests:
+        return RequestBatches(threads, service.outcomes, batching).run
+    return lambda request: threads.run(service.predict, request)
 
 
 def _config(app: App, connections: Connections) -> uvicorn.Config:

@@ -52,6 +52,11 @@ current = _current.get
 """The request that this thread or task serves, or None."""
 
 
+def running() -> int:
+    """How many requests are in their predict now."""
+    return len(_running)
+
+
 def held(besides: Collection[Lease] = ()) -> set[int]:
     """The `id()` of every model that a running request holds, but for those that only requests in `besides` do."""
     return {id(model) for request in tuple(_running) if request not in besides for model in tuple(request.models)}

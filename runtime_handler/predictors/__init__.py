@@ -8,3 +8,6 @@ PREDICTORS: Mapping[str, str] = {
     "tensorflow": "runtime_handler.predictors.tensorflow:TensorFlowPredictorType",
 }
 """Predictor type -> `module:class`, imported when an API of that type starts."""
+
+BATCHES_REQUESTS = frozenset({"python"})
+"""Types whose `predict` takes several requests at once under server_side_batching; the clients of the others batch calls."""

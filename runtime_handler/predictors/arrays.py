@@ -7,6 +7,7 @@ so that a flat list fits `[1, 4]` and `[N, 4]` alike.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from runtime_handler.errors import BadModelInput
@@ -60,6 +61,8 @@ def array_of(value: Any, signature: InputSignature) -> "numpy.ndarray[Any, Any]"
     """`value` as the array that `signature` wants. Raises BadModelInput."""
     import numpy  # here, for not every predictor type needs it
 
+    if value is None:
+        raise BadModelInput(f"{signature} got None", given=value)
     dtype = signature.dtype
     if isinstance(value, numpy.ndarray | numpy.generic):
         if (value.dtype.kind in "biufc") != (dtype.kind in "biufc"):
@@ -79,6 +82,31 @@ def array_of(value: Any, signature: InputSignature) -> "numpy.ndarray[Any, Any]"
         return array.reshape(shape)
     except ValueError:
         raise BadModelInput(f"{signature} got {array.size} values of shape {list(array.shape)}", given=value) from None
+
+
+def rows_of(feed: "Mapping[str, numpy.ndarray[Any, Any]]", inputs: Sequence[InputSignature]) -> tuple[Any, int] | None:
+    """(what feeds must share to be joined, rows); None when the model fixes its first dimension, or the inputs differ in it."""
+    if any(signature.shape[:1] != (-1,) or feed[signature.name].ndim == 0 for signature in inputs):
+        return None
+    counts = {array.shape[0] for array in feed.values()}
+    if len(counts) != 1:
+        return None
+    return tuple((name, array.shape[1:], array.dtype) for name, array in feed.items()), counts.pop()
+
+
+def join(feeds: "Sequence[Mapping[str, numpy.ndarray[Any, Any]]]") -> "dict[str, numpy.ndarray[Any, Any]]":
+    """One feed with the rows of all, in order."""
+    import numpy
+
+    return {name: numpy.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+
+
+def split(output: Any, rows: Sequence[int]) -> list[Any] | None:
+    """The rows of each caller of one output, an array or a list; None when it has not one for each row."""
+    if len(getattr(output, "shape", (0,))) == 0 or len(output) != sum(rows):
+        return None
+    ends = list(accumulate(rows))
+    return [output[end - count : end] for end, count in zip(ends, rows, strict=True)]
 
 
 def _shown(value: Any) -> str:

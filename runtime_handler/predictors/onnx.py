@@ -5,7 +5,7 @@ more. The memory arena is off, because it keeps the largest batch's memory until
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,11 @@ from runtime_handler.contract import PredictorSpec
 from runtime_handler.errors import BadModelInput
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import Models
-from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of
+from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of, join, rows_of, split
+from runtime_handler.predictors.batching import Batcher
+
+Feed = dict[str, Any]
+"""Input name -> numpy array."""
 
 NUMPY_TYPES = {
     "tensor(float16)": "float16",
@@ -42,6 +46,40 @@ class OnnxModel:
     session: Any
     inputs: tuple[InputSignature, ...]
 
+    def run(self, feed: Feed) -> list[Any]:
+        """The model's outputs. Raises BadModelInput when the model refuses the feed."""
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument  # loaded already, with the session
+
+        try:
+            outputs: list[Any] = self.session.run(None, feed)
+        except InvalidArgument as error:  # what our own checks leave to the model: dimensions that it does not name
+            wanted = ", ".join(map(str, self.inputs))
+            raise BadModelInput(f"the model refuses its input; it takes {wanted}: {error}", given=list(feed.values())) from None
+        return outputs
+
+    def rows(self, feed: Feed) -> tuple[Any, int] | None:
+        """See `Batchable.rows`."""
+        return rows_of(feed, self.inputs)
+
+    def join(self, feeds: Sequence[Feed]) -> Feed:
+        """See `Batchable.join`."""
+        return join(feeds)
+
+    def split(self, outputs: list[Any], rows: Sequence[int]) -> list[list[Any]] | None:
+        """See `Batchable.split`."""
+        parts = [split(output, rows) for output in outputs]
+        if any(part is None for part in parts):
+            return None
+        return [[part[caller] for part in parts if part is not None] for caller in range(len(rows))]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a version is in memory: the model, and how its calls run, one by one or in batches."""
+
+    model: OnnxModel
+    run: Callable[[Feed], list[Any]]
+
 
 class OnnxClient:
     """What an ONNXPredictor is given as `onnx_client`."""
@@ -55,16 +93,16 @@ class OnnxClient:
         `model_input` is a dict by input name; for a model with one input also the value itself: a number, a list, a
         nested list or an array. Raises BadModelInput, and the errors of `Models.get`.
         """
-        model = self._models.get(model_name, model_version)
-        loaded: OnnxModel = model.value
-        return _run(loaded, feed_of(model_input, loaded.inputs), model_input)
+        loaded: Loaded = self._models.get(model_name, model_version).value
+        feed = feed_of(model_input, loaded.model.inputs)
+        return loaded.run(feed)
 
     def get_model(self, model_name: str | None = None, model_version: str | int | None = "latest") -> dict[str, Any]:
         """Cortex's view of a model: its `session`, `signatures` and `input_signatures`."""
-        loaded: OnnxModel = self._models.get(model_name, model_version).value
-        signatures = loaded.session.get_inputs()
+        loaded: Loaded = self._models.get(model_name, model_version).value
+        signatures = loaded.model.session.get_inputs()
         return {
-            "session": loaded.session,
+            "session": loaded.model.session,
             "signatures": signatures,
             "input_signatures": {
                 signature.name: {
@@ -84,9 +122,10 @@ class OnnxPredictorType:
     layout = ONNX
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
+        self._batching = spec.batching
         self._threads = max(1, _cpus() // spec.processes_per_replica)
 
-    def load(self, path: Path, name: str) -> OnnxModel:  # noqa: ARG002  all models load alike
+    def load(self, path: Path, name: str) -> Loaded:  # noqa: ARG002  all models load alike
         """The session of the one `.onnx` file in `path`. Raises onnxruntime's errors."""
         import onnxruntime  # here, so that other predictor types never pay for it
 
@@ -95,22 +134,12 @@ class OnnxPredictorType:
         options.use_per_session_threads = False
         options.enable_cpu_mem_arena = False
         session = onnxruntime.InferenceSession(str(next(path.glob("*.onnx"))), options, providers=_providers())
-        return OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()))
+        model = OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()))
+        return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
 
     def client(self, models: Models) -> OnnxClient:
         """The `onnx_client`."""
         return OnnxClient(models)
-
-
-def _run(model: OnnxModel, feed: dict[str, Any], model_input: Any) -> list[Any]:
-    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument  # loaded already, with the session
-
-    try:
-        outputs: list[Any] = model.session.run(None, feed)
-    except InvalidArgument as error:  # what our own checks leave to the model: dimensions that it does not name
-        wanted = ", ".join(map(str, model.inputs))
-        raise BadModelInput(f"the model refuses its input; it takes {wanted}: {error}", given=model_input) from None
-    return outputs
 
 
 def _signature(described: Any) -> InputSignature:

@@ -4,7 +4,9 @@ A predictor may compute its input, so there is no certain answer. The rule: the 
 the container that lacks a key, is the payload or a part of it, or when all its numbers and strings occur in the payload.
 """
 
+import struct
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -36,9 +38,17 @@ def _leaves(value: Any) -> Iterator[Any]:
     if tolist is not None:
         value = tolist()
     if isinstance(value, str | int | float | bytes):
-        yield value
+        yield _canonical(value)
     for child in _children(value):
         yield from _leaves(child)
+
+
+def _canonical(leaf: Any) -> Any:
+    """Numbers as single precision holds them: what went through a float32 array is still the same number."""
+    if isinstance(leaf, int | float):
+        with suppress(OverflowError):
+            return struct.unpack("f", struct.pack("f", leaf))[0]
+    return leaf
 
 
 def _children(value: Any) -> Iterator[Any]:

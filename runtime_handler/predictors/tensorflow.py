@@ -3,7 +3,7 @@
 Cortex asked TensorFlow Serving; one process less is one less to keep alive, and signatures are read the same way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,16 @@ from runtime_handler.contract import PredictorSpec
 from runtime_handler.errors import BadModelInput
 from runtime_handler.models.layout import TENSORFLOW
 from runtime_handler.models.model import Models
+from runtime_handler.predictors.arrays import split
+from runtime_handler.predictors.batching import Batcher
 from runtime_handler.predictors.tensors import flat_output, tensor_of
 
 PREFERRED_SIGNATURES = ("predict", "serving_default")
 """Which signature is meant when a model has several and cortex.yaml names none."""
+
+
+Feed = Mapping[str, Any]
+"""Input name -> tensor; outputs likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,47 @@ class TensorFlowModel:
     loaded: Any
     call: Any
     inputs: Mapping[str, Any]
+
+    def run(self, feed: Feed) -> Feed:
+        """The signature's outputs. Raises BadModelInput when the graph refuses the feed."""
+        from tensorflow.errors import InvalidArgumentError  # loaded already, with the model
+
+        try:
+            outputs: Feed = self.call(**feed)
+        except InvalidArgumentError as error:  # what the graph finds wrong with a shape it did not declare
+            given = [tensor.numpy() for tensor in feed.values()]
+            raise BadModelInput(f"the model refuses its input: {error.message}", given=given) from None
+        return outputs
+
+    def rows(self, feed: Feed) -> tuple[Any, int] | None:
+        """See `Batchable.rows`."""
+        shapes = {name: tuple(tensor.shape) for name, tensor in feed.items()}
+        counts = {shape[:1] for shape in shapes.values()}
+        open_ended = all(spec.shape.rank and spec.shape[0] is None for spec in self.inputs.values())
+        if not open_ended or len(counts) != 1 or () in counts:
+            return None
+        return tuple((name, shape[1:]) for name, shape in shapes.items()), counts.pop()[0]
+
+    def join(self, feeds: Sequence[Feed]) -> Feed:
+        """See `Batchable.join`."""
+        import tensorflow
+
+        return {name: tensorflow.concat([feed[name] for feed in feeds], axis=0) for name in feeds[0]}
+
+    def split(self, outputs: Feed, rows: Sequence[int]) -> list[Feed] | None:
+        """See `Batchable.split`."""
+        parts = {name: split(tensor, rows) for name, tensor in outputs.items()}
+        if any(part is None for part in parts.values()):
+            return None
+        return [{name: part[caller] for name, part in parts.items() if part is not None} for caller in range(len(rows))]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a version is in memory: the model, and how its calls run, one by one or in batches."""
+
+    model: TensorFlowModel
+    run: Callable[[Feed], Feed]
 
 
 class TensorFlowClient:
@@ -51,9 +98,9 @@ class TensorFlowClient:
         outputs = self._run(model_input, model_name, model_version)
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
-    def _run(self, model_input: Any, model_name: str | None, model_version: str | int | None) -> dict[str, Any]:
-        model: TensorFlowModel = self._models.get(model_name, model_version).value
-        return _call(model, _feed(model_input, model.inputs), model_input)
+    def _run(self, model_input: Any, model_name: str | None, model_version: str | int | None) -> Feed:
+        loaded: Loaded = self._models.get(model_name, model_version).value
+        return loaded.run(_feed(model_input, loaded.model.inputs))
 
 
 class TensorFlowPredictorType:
@@ -65,17 +112,19 @@ class TensorFlowPredictorType:
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
         models = spec.models
+        self._batching = spec.batching
         self._default_key = models.signature_key if models else None
         self._keys = {path.name: path.signature_key for path in models.paths} if models else {}
 
-    def load(self, path: Path, name: str) -> TensorFlowModel:
+    def load(self, path: Path, name: str) -> Loaded:
         """The SavedModel in `path`. Raises ValueError when no signature can be chosen, and TensorFlow's errors."""
         import tensorflow  # here, so that other predictor types never pay for its seconds
 
         loaded = tensorflow.saved_model.load(str(path))
         key = choose_signature(list(loaded.signatures), self._keys.get(name) or self._default_key)
         call = loaded.signatures[key]
-        return TensorFlowModel(loaded, call, dict(call.structured_input_signature[1]))
+        model = TensorFlowModel(loaded, call, dict(call.structured_input_signature[1]))
+        return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
 
     def client(self, models: Models) -> TensorFlowClient:
         """The `tensorflow_client`."""
@@ -110,13 +159,3 @@ def _feed(model_input: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
             problem = "missing from the call" if name not in model_input else "unknown to the model"
             raise BadModelInput(f"input {name!r} is {problem}; the model takes {wanted}", given=model_input, whole=True)
     return {name: tensor_of(model_input[name], name, described) for name, described in inputs.items()}
-
-
-def _call(model: TensorFlowModel, feed: dict[str, Any], model_input: Any) -> dict[str, Any]:
-    from tensorflow.errors import InvalidArgumentError  # loaded already, with the model
-
-    try:
-        outputs: dict[str, Any] = model.call(**feed)
-    except InvalidArgumentError as error:  # what the graph finds wrong with a shape it did not declare
-        raise BadModelInput(f"the model refuses its input: {error.message}", given=model_input) from None
-    return outputs

@@ -78,6 +78,10 @@ class Server:
         self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def stdout(self) -> str:
         return (self.output / "stdout").read_text()
 

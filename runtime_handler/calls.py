@@ -1,0 +1,104 @@
+"""From a request to a call of the user's `predict`, and from what it returns or raises to an answer."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from runtime_handler.arguments import arguments_of
+from runtime_handler.codec import TEXT, answer_of
+from runtime_handler.errors import BadModelInput, ServeError
+from runtime_handler.importing import describe, user_traceback
+from runtime_handler.metrics.monitor import Monitor
+from runtime_handler.models import lease
+from runtime_handler.predictor import Predictor
+from runtime_handler.predictors.provenance import comes_from
+from runtime_handler.request import Answer, Request
+from runtime_handler.sagemaker import default_model
+
+log = logging.getLogger("cxpack")
+
+Later = Callable[..., None]
+"""`later(function, *arguments)` calls the function once the answer is on its way."""
+
+
+class PredictorFailed(Exception):
+    """The user's `predict` raised, or returned what cannot be written; the traceback is in the log already."""
+
+
+class Calls(Protocol):
+    """How requests become calls of `predict`."""
+
+    def answer(self, request: Request, *, observed: bool = True) -> Answer:
+        """The answer to one request; not `observed`, it is neither monitored nor followed by `post_predict`.
+
+        Raises ServeError for what the caller did or may retry, PredictorFailed when the user's code failed.
+        """
+
+
+class SingleCalls:
+    """One call a request."""
+
+    def __init__(self, predictor: Predictor, monitor: Monitor | None, later: Later) -> None:
+        self._predictor = predictor
+        self._monitor = monitor
+        self._later = later
+
+    def answer(self, request: Request, *, observed: bool = True) -> Answer:
+        """See `Calls.answer`."""
+        predictor = self._predictor
+        arguments = arguments_of(request, predictor.predict_arguments)
+        if request.model is not None:
+            default_model.set(request.model)
+        try:
+            with lease.Lease():
+                prediction = predictor.predict(**arguments)
+            answer = answer_of(prediction)
+        except Exception as error:  # noqa: BLE001  the boundary to the user's code: one failing request must not end the process
+            return answer_to(error, arguments.get("payload"), request)
+        if observed:
+            if self._monitor is not None:
+                self._monitor.observe(prediction)
+            if predictor.post_predict is not None:
+                self._later(self._post_predict, prediction, arguments, request)
+        return answer
+
+    def _post_predict(self, prediction: Any, arguments: Mapping[str, Any], request: Request) -> None:
+        missing = self._predictor.post_predict_arguments - arguments.keys() - {"response"}
+        run_post_predict(self._predictor, {**arguments, **arguments_of(request, missing), "response": prediction}, request)
+
+
+def answer_to(error: Exception, payload: Any, request: Request) -> Answer:
+    """The answer that an exception out of the user's code stands for: that of an HTTPException.
+
+    Raises the error itself when it is a ServeError, and PredictorFailed, with a line in the log, for any other; also
+    for a bad model input that did not come from the payload.
+    """
+    if isinstance(error, BadModelInput) and not comes_from(error.given, payload, whole=error.whole):
+        raise failed("predict", error, request) from error
+    if isinstance(error, ServeError):
+        raise error
+    exceptions = sys.modules.get("starlette.exceptions")
+    if exceptions is None or not isinstance(error, exceptions.HTTPException):
+        raise failed("predict", error, request) from error
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (error.headers or {}).items()]
+    return Answer(error.status_code, str(error.detail).encode(), TEXT, headers)
+
+
+def run_post_predict(predictor: Predictor, arguments: Mapping[str, Any], request: Request) -> None:
+    """Call `post_predict` with those of `arguments` that it declares.
+
+    As in Cortex, what it raises changes nothing; unlike there, the log says so.
+    """
+    assert predictor.post_predict is not None
+    try:
+        predictor.post_predict(**{name: arguments[name] for name in predictor.post_predict_arguments})
+    except Exception as error:  # noqa: BLE001  the answer is out already
+        failed("post_predict", error, request)
+
+
+def failed(method: str, error: Exception, request: Request) -> PredictorFailed:
+    """Log what the user's code raised, and return what stands for it."""
+    extra: dict[str, Any] = {"traceback": user_traceback(error), "request_id": request.id}
+    log.error("%s raised %s", method, describe(error), extra=extra)
+    return PredictorFailed()
