@@ -19,6 +19,7 @@ def main() -> int:
     use_installed_node()
     from aws_cdk import App  # a second of import time, which the sentences above it need not wait for
 
+    from cdk_app.history import synthesize
     from cdk_app.stacks import add_stacks
 
     # The templates are held by cfn-lint in the tests; the built-in validation would cost 2 s at every synth.
@@ -29,7 +30,7 @@ def main() -> int:
     except (ManifestError, SettingsError) as error:
         sys.stderr.write(f"cdk_app: {error}\n")
         return 1
-    app.synth()
+    synthesize(app)
     return 0
 
 

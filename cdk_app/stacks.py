@@ -4,6 +4,7 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from cdk_app.alarms import add_model_alarms
+from cdk_app.history import add_history
 from cdk_app.http_api import add_route, add_shared_http_api
 from cdk_app.network import add_network
 from cdk_app.project import SHARED, Project
@@ -72,4 +73,5 @@ def _stack(app: Construct, project: Project, part: str, description: str, **tags
     )
     # The bootstrap bucket keeps every template under its hash; this tells whose it was, for a rollback by hand.
     stack.template_options.metadata = {TEMPLATE_OF: name}
+    add_history(stack, project, part)
     return stack

@@ -19,10 +19,13 @@ from typing import Any, ClassVar
 import boto3
 from moto.awslambda.models import LambdaVersion, lambda_backends
 from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import Stack
 from moto.core.common_models import CloudFormationModel
 from moto.ec2.models.route_tables import RouteTable
 from moto.moto_api._internal import mock_random
 from moto.server import ThreadedMotoServer
+from moto.ssm.models import Parameter, ssm_backends
 
 ROOT = Path(__file__).parent.parent.parent
 REGION = "us-east-1"
@@ -182,7 +185,11 @@ def make_placeholders() -> dict[str, type[Placeholder]]:
 
 
 def complete_models() -> None:
-    """What moto does elsewhere, but not for templates: the attribute of versions, the deletion of route tables."""
+    """What moto does elsewhere, but not for templates: the attribute of versions, the deletion of route tables.
+
+    And what CloudFormation does that moto leaves out: an update that changes nothing is refused, a parameter that is
+    updated keeps its history.
+    """
     LambdaVersion.get_cfn_attribute = lambda self, attribute: {"Version": str(self.version)}[attribute]
     LambdaVersion.physical_resource_id = property(lambda self: f"version-{self.version}")
 
@@ -191,6 +198,32 @@ def complete_models() -> None:
         table.ec2_backend.delete_route_table(table.id)
 
     RouteTable.delete = delete
+    update = Stack.update
+
+    def update_if_changed(stack: Stack, template: str, *arguments: Any, **options: Any) -> None:
+        if template == stack.template:
+            raise ValidationError(message="No updates are to be performed.")
+        update(stack, template, *arguments, **options)
+
+    Stack.update = update_if_changed
+
+    def put(original_resource: Any, cloudformation_json: Any, account_id: str, region_name: str, **_: Any) -> Any:
+        value = cloudformation_json["Properties"]["Value"]
+        return ssm_backends[account_id][region_name].put_parameter(
+            original_resource.name,
+            "",
+            value,
+            "String",
+            "",
+            "",
+            overwrite=True,
+            tags=[],
+            data_type="text",
+            tier=None,
+            policies=None,
+        )
+
+    Parameter.update_from_cloudformation_json = staticmethod(put)
 
 
 complete_models()
@@ -213,10 +246,7 @@ class Aws:
         )
 
     def cdk(self, folder: Path, *arguments: str) -> str:
-        """Run the real `cdk`, as a user would in `folder`; its output, for messages.
-
-        Change sets are left out (`--method=direct`): moto forgets a stack's resources over the second one.
-        """
+        """Run the real `cdk`, as a user would in `folder`; its output, for messages."""
         done = subprocess.run(
             ["cdk", *arguments],
             cwd=folder,
@@ -231,10 +261,13 @@ class Aws:
         return done.stdout
 
     def deploy(self, folder: Path, *stacks: str) -> str:
-        """`cdk deploy`, of all stacks when none is named."""
-        return self.cdk(
-            folder, "deploy", *(stacks or ["--all"]), "--method=direct", "--require-approval=never", "--concurrency=2"
-        )
+        """`cdk deploy`, of all stacks when none is named.
+
+        Two habits of moto's are stepped around: it loses a stack's resources over a second change set, and it does not
+        know the previous value of a parameter that was left at its default.
+        """
+        options = ("--method=direct", "--no-previous-parameters", "--require-approval=never", "--concurrency=2")
+        return self.cdk(folder, "deploy", *(stacks or ["--all"]), *options)
 
     def destroy(self, folder: Path, *stacks: str) -> str:
         """`cdk destroy` of what was synthesized last, of all stacks when none is named."""

@@ -123,6 +123,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     """(API, ..., project="p", **settings) -> Synthesized, in this process."""
     from aws_cdk import App
 
+    from cdk_app.history import synthesize as write_assembly
     from cdk_app.project import Project
     from cdk_app.settings import Settings
     from cdk_app.stacks import add_stacks
@@ -135,7 +136,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
         app = App(outdir=str(folder / "cdk.out"), auto_synth=False, builtin_cloud_formation_validation=False, context=context)
         checked = Settings.of(context.get)
         add_stacks(app, Project(manifest, checked))
-        app.synth()
+        write_assembly(app)
         prefix = f"{project}-{checked.environment}-"
 
         def read(suffix: str) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""Every deploy's template stays where a rollback finds it.
+
+CloudFormation undoes failed updates by itself, and nothing else: going back from an update that succeeded is an update
+with the previous template. The CDK CLI leaves every template in the bootstrap bucket, but nobody can tell which it was.
+So each stack carries the address of its own template, as the output `Template` and in an SSM parameter, whose history
+(`aws ssm get-parameter-history`, or the tab of that name in the console) is the list of the stack's deploys.
+
+A template cannot contain its own hash. It contains a placeholder until the assembly is written; the CLI then names the
+object after the hash of the template with the placeholder, and that is what the placeholder becomes.
+"""
+
+import json
+from pathlib import Path
+
+from aws_cdk import App, Aws, CfnOutput, Stack
+from aws_cdk import aws_ssm as ssm
+
+from cdk_app.project import Project
+
+PLACEHOLDER = "cxpack-hash-of-this-template"
+QUALIFIER = "hnb659fds"
+"""In the bootstrap bucket's name, unless the context says otherwise."""
+QUALIFIER_KEY = "@aws-cdk/core:bootstrapQualifier"
+
+
+def add_history(stack: Stack, project: Project, part: str) -> None:
+    """The address of the stack's template, now and at each deploy before; `part` is the stack's."""
+    qualifier = stack.node.try_get_context(QUALIFIER_KEY) or QUALIFIER
+    bucket = f"cdk-{qualifier}-assets-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+    address = f"https://s3.{Aws.REGION}.{Aws.URL_SUFFIX}/{bucket}/{PLACEHOLDER}.json"
+    name = project.parameter_name(f"templates/{part}")
+    ssm.CfnParameter(
+        stack, "TemplateParameter", type="String", name=name, value=address, description="Its history is that of the stack"
+    )
+    CfnOutput(
+        stack,
+        "Template",
+        value=address,
+        description=f"This deploy's template. To go back, update the stack with an earlier one: see the history of {name}",
+    )
+
+
+def synthesize(app: App) -> None:
+    """Write the assembly, every template with its own name in it."""
+    app.synth()
+    for assets in Path(app.outdir).glob("*.assets.json"):
+        template = assets.with_name(assets.name.removesuffix(".assets.json") + ".template.json")
+        for name, file in json.loads(assets.read_text(encoding="utf-8"))["files"].items():
+            if file["source"]["path"] == template.name:
+                text = template.read_text(encoding="utf-8")
+                template.write_text(text.replace(PLACEHOLDER, name), encoding="utf-8")
