@@ -20,6 +20,8 @@ COMMANDS = {
     "logs": "print the log lines of a deployed API",
     "rollback": "put a deployed API back to a template that it had before",
     "delete": "delete a deployed API's stack",
+    "pin": 'let "latest" mean one version of a model, for every replica within one poll',
+    "unpin": 'let "latest" mean the highest version of a model again',
     "schema": "print the JSON Schema of cortex.yaml, for editors",
 }
 """Name -> what it does; `packager.commands.<name>` is its module."""

@@ -6,11 +6,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from packager.reading import NoSuchApi
+
 TIMEOUT_S = 60
-
-
-class NoSuchApi(Exception):
-    """No URL belongs to the name; the message says where it was looked for."""
 
 
 class NoAnswer(Exception):
@@ -44,19 +42,6 @@ def stack_url(project: str, environment: str, api: str) -> str:
     if url is None:
         raise NoSuchApi(f"stack {standing[api].stack} has no Url output: it is {standing[api].status}, or not public")
     return url
-
-
-def local_endpoint(file: Path, api: str) -> str:
-    """The path at which `cxpack local` serves the API of that name.
-
-    Raises NoSuchApi when the file has no such API.
-    """
-    from packager.reading import read_project
-
-    endpoints = {spec.name: spec.serve.endpoint for spec in read_project(file).apis if spec.serve is not None}
-    if api not in endpoints:
-        raise NoSuchApi(f"{file} has no API {api}; it has: {', '.join(endpoints) or 'none'}")
-    return endpoints[api]
 
 
 def predict(url: str, body: bytes) -> Answer:

@@ -46,6 +46,21 @@ def read_project(file: Path, *, lock: bool = False, list_keys: ListKeys | None =
     return _read(data, str(file), lambda api: look(api, project))
 
 
+class NoSuchApi(Exception):
+    """The file, or the account, has no API of that name; the message lists those that there are."""
+
+
+def find_api(file: Path, name: str) -> ApiSpec:
+    """The API of that name.
+
+    Raises NoSuchApi when there is none without errors.
+    """
+    apis = {api.name: api for api in read_project(file).apis}
+    if name not in apis:
+        raise NoSuchApi(f"{file} has no API {name}; it has: {', '.join(apis) or 'none'}")
+    return apis[name]
+
+
 def read_text(data: bytes, file: str) -> Reading:
     """Read the bytes of a cortex.yaml alone; `file` is its name in messages. Nothing else is looked at."""
     return _read(data, file, lambda _: ())

@@ -12,7 +12,7 @@ FILES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT 
 
 MAY_IMPORT = {
     "runtime_handler": (),
-    "packager": ("runtime_handler.contract", "runtime_handler.models.layout"),
+    "packager": ("runtime_handler.contract", "runtime_handler.models.layout", "runtime_handler.models.pins"),
     "cdk_app": ("packager.manifest", "runtime_handler.contract"),
 }
 """What a package may import of the other two."""

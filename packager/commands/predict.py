@@ -19,7 +19,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """The exit status."""
     from packager.deployed.session import AwsError
-    from packager.predict import NoAnswer, NoSuchApi, predict, read_body
+    from packager.predict import NoAnswer, predict, read_body
+    from packager.reading import NoSuchApi
 
     try:
         body = read_body(arguments.body, sys.stdin.buffer.read() if arguments.body == "-" else None)
@@ -36,11 +37,12 @@ def run(arguments: Namespace) -> int:
 
 
 def _url(arguments: Namespace) -> str:
-    from packager.predict import is_url, local_endpoint, stack_url
+    from packager.predict import is_url, stack_url
+    from packager.reading import find_api
     from packager.synth import project_name
 
     if is_url(arguments.api):
         return str(arguments.api)
     if arguments.local:
-        return f"http://127.0.0.1:{arguments.port}{local_endpoint(arguments.file, arguments.api)}"
+        return f"http://127.0.0.1:{arguments.port}{find_api(arguments.file, arguments.api).networking.endpoint}"
     return stack_url(project_name(arguments.file.parent), arguments.env, arguments.api)
