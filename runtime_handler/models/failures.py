@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from runtime_handler.errors import ModelFailed
-from runtime_handler.models.model import ModelId
+from runtime_handler.models.model import ModelId, title
 
 FIRST_S = 10.0
 LONGEST_S = 600.0
@@ -32,7 +32,7 @@ def next_failure(before: Failure | None, fingerprint: str, error: str, *, store:
 def as_error(key: ModelId, failure: Failure, now: float) -> ModelFailed:
     """What a request for a failed version is told."""
     return ModelFailed(
-        f"model {key.name!r} version {key.version} cannot be loaded: {failure.error}",
+        f"{title(key.name)} version {key.version} cannot be loaded: {failure.error}",
         retry_after=max(1.0, failure.retry_at - now),
         model=key.name,
         version=str(key.version),

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Protocol
 
 from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
+from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models import lease
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.failures import Failure, as_error, next_failure
 from runtime_handler.models.memory import MemoryTier
-from runtime_handler.models.model import Model, ModelId
+from runtime_handler.models.model import Model, ModelId, title
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.scan import Listed
 from runtime_handler.models.source import SourceChanged, SourceError
@@ -147,15 +148,21 @@ class Loads:
         except NoCapacity as full:
             error = full
         except SourceChanged as changed:
-            error = ModelLoading(f"model {order.key.name!r} version {order.key.version} is being uploaded: {changed}")
+            error = ModelLoading(f"{title(order.key.name)} version {order.key.version} is being uploaded: {changed}")
         except SourceError as silent:
             error = self._fail(order, str(silent), store=True)
         except MemoryError:
             self._fail(order, "MemoryError: there is not enough memory", store=False)
-            error = NoCapacity(f"there is not enough memory to load model {order.key.name!r}", model=order.key.name)
-        except (Exception, SystemExit) as problem:  # the user's loader may raise anything; the other models must serve
-            log.exception("model %s version %s cannot be loaded", order.key.name, order.key.version)
-            error = self._fail(order, f"{type(problem).__name__}: {problem}", store=False)
+            error = NoCapacity(f"there is not enough memory to load {title(order.key.name)}", model=order.key.name)
+        except (Exception, SystemExit) as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
+            log.error(
+                "%s version %s cannot be loaded: %s",
+                title(order.key.name),
+                order.key.version,
+                describe(problem),
+                extra={"traceback": user_traceback(problem)},
+            )
+            error = self._fail(order, describe(problem), store=False)
         else:
             self._recorder.record("ModelLoad", (time.perf_counter() - started) * 1000)
         with self._lock:

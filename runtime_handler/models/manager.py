@@ -7,6 +7,7 @@ served before goes on serving.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
 from runtime_handler.models.loads import Loads, Order, Pool
 from runtime_handler.models.memory import MemoryTier
-from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
+from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus, title
 from runtime_handler.models.places import Opens, Places
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.scan import Scanner
@@ -96,6 +97,24 @@ def open_manager(
     return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)
 
 
+class Tally:
+    """Counts calls from many threads without a lock."""
+
+    def __init__(self) -> None:
+        self._next = count().__next__
+        self._taken = 0
+
+    def __call__(self) -> None:
+        """Count one."""
+        self._next()
+
+    def taken(self) -> int:
+        """How many were counted since the last time; for one thread at a time."""
+        total = self._next()
+        before, self._taken = self._taken, total + 1
+        return total - before
+
+
 class Manager:
     """The models of one API; see `model.Models` for what requests see of it.
 
@@ -109,6 +128,7 @@ class Manager:
         self._configured = {path.name: path.path for path in spec.paths}
         self._take, self._latest = shelf.memory.take, shelf.latest
         self._on_demand = shelf.on_demand
+        self._hits, self._misses = Tally(), Tally()
 
     def start(self) -> None:
         """Scan, and load what is to be loaded at the start. Blocks until that has ended.
@@ -120,9 +140,11 @@ class Manager:
     def tick(self, *, wait: bool = True) -> None:
         """One refresh step: a scan and the loads that follow, to their end if it is to `wait`. Never raises."""
         self._updates.tick(wait=wait)
+        self._record_hits()
 
     def close(self) -> None:
         """Take no more work. Models that requests hold stay usable."""
+        self._record_hits()
         self._shelf.loads.close()
         self._shelf.disk.close()
 
@@ -138,9 +160,11 @@ class Manager:
             raise ModelNotFound(f"there is no model {name!r}: a model's name is a string")
         key = self._latest.get(name) if number is None else ModelId(name, number)
         model = self._take(key) if key is not None else None
-        if self._on_demand:
-            self._recorder.record("ModelCacheMiss" if model is None else "ModelCacheHit", 1)
-        return model if model is not None else self._cold(name, number)
+        if model is None:
+            self._misses()
+            return self._cold(name, number)
+        self._hits()
+        return model
 
     def status(self) -> Sequence[ModelStatus]:
         """See `Models.status`."""
@@ -183,9 +207,15 @@ class Manager:
                 raise load.error
             # A latest version that failed gives way to the next one; a model that was evicted at once is loaded again.
 
+    def _record_hits(self) -> None:
+        """Report hits and misses as sums: a value for each request would be a log line for every hundred."""
+        for metric, tally in (("ModelCacheHit", self._hits), ("ModelCacheMiss", self._misses)):
+            if (number := tally.taken()) and self._on_demand:
+                self._recorder.record(metric, number)
+
     def _unknown(self, name: str) -> ServeError:
         if name in self._configured:
-            return ModelLoading(f"model {name!r} could not be listed yet at {self._configured[name]}", model=name)
+            return ModelLoading(f"{title(name)} could not be listed yet at {self._configured[name]}", model=name)
         models = sorted(self._shelf.catalog)[:20]
         return ModelNotFound(f"there is no model {name!r}; there are: {', '.join(models) or 'none'}", model=name, models=models)
 
@@ -194,13 +224,13 @@ class Manager:
         versions = sorted(known.versions)
         if number is not None:
             return VersionNotFound(
-                f"model {known.name!r} has no version {number}",
+                f"{title(known.name)} has no version {number}",
                 model=known.name,
                 version=str(number),
                 versions=[str(version) for version in versions[-20:]],
             )
         if not versions:
-            return ModelNotFound(f"model {known.name!r} has no files", model=known.name)
+            return ModelNotFound(f"{title(known.name)} has no files", model=known.name)
         return self._unavailable(known.versions[versions[-1]])
 
     def _unavailable(self, version: Version) -> ServeError:
@@ -210,7 +240,7 @@ class Manager:
             return as_error(version.id, failure, self._updates.now())
         if version.settled is None and version.steady:
             return ModelFailed(
-                f"model {version.id.name!r} version {version.id.version} cannot be loaded: {version.problem}",
+                f"{title(version.id.name)} version {version.id.version} cannot be loaded: {version.problem}",
                 retry_after=10,
                 model=version.id.name,
                 version=str(version.id.version),
@@ -220,7 +250,7 @@ class Manager:
     @staticmethod
     def _loading(version: Version) -> ServeError:
         return ModelLoading(
-            f"model {version.id.name!r} version {version.id.version} is being loaded",
+            f"{title(version.id.name)} version {version.id.version} is being loaded",
             model=version.id.name,
             version=str(version.id.version),
         )

@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
+from runtime_handler.contract import SINGLE_MODEL
+
 State = Literal["settling", "loading", "ready", "failed"]
+
+
+def title(name: str) -> str:
+    """A model in a sentence; the one model of `model_path` has no name that a user knows."""
+    return "the model" if name == SINGLE_MODEL else f"model {name!r}"
 
 
 class ModelId(NamedTuple):

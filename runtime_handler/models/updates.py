@@ -10,6 +10,7 @@ from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models.catalog import Catalog, from_disk, present, refresh, vanished
 from runtime_handler.models.layout import Layout
 from runtime_handler.models.loads import Load
+from runtime_handler.models.model import title
 from runtime_handler.models.scan import Scan, Scanner
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.source import SourceError
@@ -151,7 +152,7 @@ def _warn(before: Catalog, catalog: Catalog) -> None:
         if known is model:
             continue
         if model.stray and (known is None or known.stray != model.stray):
-            log.warning("model %s: %d files belong to no version, such as %s", name, len(model.stray), model.stray[0])
+            log.warning("%s: %d files belong to no version, such as %s", title(name), len(model.stray), model.stray[0])
         for number, version in model.versions.items():
             old = known.versions.get(number) if known is not None else None
             if (
@@ -159,4 +160,4 @@ def _warn(before: Catalog, catalog: Catalog) -> None:
                 and version.problem is not None
                 and (old is None or not old.steady or old.problem != version.problem)
             ):
-                log.warning("model %s version %s is not served: %s", name, number, version.problem)
+                log.warning("%s version %s is not served: %s", title(name), number, version.problem)
