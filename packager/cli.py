@@ -22,6 +22,7 @@ COMMANDS = {
     "delete": "delete a deployed API's stack",
     "pin": 'let "latest" mean one version of a model, for every replica within one poll',
     "unpin": 'let "latest" mean the highest version of a model again',
+    "init": "write a small working project to begin with",
     "schema": "print the JSON Schema of cortex.yaml, for editors",
 }
 """Name -> what it does; `packager.commands.<name>` is its module."""
