@@ -4,6 +4,7 @@ from aws_cdk import Stack
 from constructs import Construct
 
 from cdk_app.alarms import add_model_alarms
+from cdk_app.dashboard import add_dashboards
 from cdk_app.history import add_history
 from cdk_app.http_api import add_route, add_shared_http_api
 from cdk_app.network import add_network
@@ -33,12 +34,13 @@ def add_stacks(app: Construct, project: Project) -> None:
 
 
 def add_shared_stack(app: Construct, project: Project) -> Stack:
-    """The HTTP API if any API is public, and the network if any runs on ECS."""
+    """The HTTP API if any API is public, the network if any runs on ECS, the dashboard of all."""
     stack = _stack(app, project, SHARED, f"What the APIs of {project.name} share")
     if project.has_routes:
         add_shared_http_api(stack, project)
     if project.has_services:
         add_network(stack, project)
+    add_dashboards(stack, project)
     return stack
 
 

@@ -1,0 +1,81 @@
+"""What a project's dashboard shows, and that CloudWatch takes it."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from cdk_app.dashboard import MOST_WIDGETS
+from runtime_handler.contract import METRICS
+
+DASHBOARD = "AWS::CloudWatch::Dashboard"
+
+
+def body(properties: dict[str, Any]) -> Any:
+    """The dashboard's JSON, with the region in the place of its Ref."""
+    joined = properties["DashboardBody"]["Fn::Join"][1]
+    return json.loads("".join(part if isinstance(part, str) else "us-east-1" for part in joined))
+
+
+def titles(made: Any, api: str) -> list[str]:
+    widgets = body(made.only("shared", DASHBOARD))["widgets"]
+    start = next(number for number, widget in enumerate(widgets) if f"## {api} on" in widget["properties"].get("markdown", ""))
+    rest = (widget["properties"] for widget in widgets[start + 1 :])
+    found = []
+    for properties in rest:
+        if "markdown" in properties:
+            break
+        found.append(properties["title"])
+    return found
+
+
+def test_every_graph_is_of_a_metric_that_is_emitted(everything: Any) -> None:
+    """Names, and the dimension that tells environments apart, are the runtime's."""
+    shown = set()
+    for widget in body(everything.only("shared", DASHBOARD))["widgets"]:
+        for row in widget["properties"].get("metrics", []):
+            if isinstance(row[0], str):
+                assert (row[0], row[2]) == ("cxpack", "APIName")
+                assert row[3].startswith("p-dev-")
+                shown.add(row[1])
+    assert shown == set(METRICS) - {"Prediction"}
+
+
+def test_graphs_fit_what_the_api_is(synthesize: Any, api_of: Any) -> None:
+    """Replicas where there are any; classes or values as the API monitors them."""
+    made = synthesize(
+        api_of("classes", monitoring="classification"), api_of("values", "fargate", monitoring="regression"), api_of("neither")
+    )
+    assert "Predicted classes" in titles(made, "classes")
+    assert {"Predicted values", "Replicas", "In flight for each replica"} < set(titles(made, "values"))
+    assert not {"Predicted values", "Predicted classes", "Replicas"} & set(titles(made, "neither"))
+    text = json.dumps(body(made.only("shared", DASHBOARD)))
+    assert 'MetricName=\\"Prediction\\" APIName=\\"p-dev-classes\\"' in text
+
+
+def test_widgets_do_not_overlap(everything: Any) -> None:
+    """Each has its own place on the grid."""
+    cells = set()
+    for widget in body(everything.only("shared", DASHBOARD))["widgets"]:
+        mine = {(widget["x"] + x, widget["y"] + y) for x in range(widget["width"]) for y in range(widget["height"])}
+        assert not cells & mine
+        assert widget["x"] + widget["width"] <= 24
+        cells |= mine
+
+
+def test_many_apis_take_more_dashboards(everything: Any, api_of: Any) -> None:
+    """No dashboard has more graphs than CloudWatch allows."""
+    from aws_cdk import App, Stack
+    from aws_cdk.assertions import Template
+
+    from cdk_app.dashboard import add_dashboards
+    from cdk_app.project import Project
+    from cdk_app.settings import Settings
+    from packager.manifest import Manifest
+
+    api = api_of("one", "fargate", monitoring="regression")
+    apis = tuple(replace(api, name=f"api-{number}") for number in range(120))
+    stack = Stack(App(auto_synth=False), "shared")
+    add_dashboards(stack, Project(Manifest(project="p", apis=apis), Settings()))
+    made = Template.from_stack(stack).to_json()["Resources"]
+    assert [one["Properties"]["DashboardName"] for one in made.values()] == ["p-dev", "p-dev-2", "p-dev-3"]
+    assert all(0 < len(body(one["Properties"])["widgets"]) <= MOST_WIDGETS for one in made.values())
