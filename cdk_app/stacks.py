@@ -11,7 +11,7 @@ from cdk_app.network import add_network
 from cdk_app.project import SHARED, Project
 from cdk_app.splitter import add_splitter, split_apis
 from cdk_app.targets import TARGETS
-from packager.manifest import TEMPLATE_OF, ManifestApi, ManifestSplitter
+from packager.manifest import ManifestApi, ManifestSplitter
 
 WHY = "reads its SSM parameters"
 """Why a stack is deployed after another, and destroyed before it."""
@@ -73,7 +73,5 @@ def _stack(app: Construct, project: Project, part: str, description: str, **tags
         tags={**project.tags, **{f"cxpack:{key}": value for key, value in tags.items()}},
         analytics_reporting=False,  # a resource that names the CDK's modules would change with them, and ran for no one
     )
-    # The bootstrap bucket keeps every template under its hash; this tells whose it was, for a rollback by hand.
-    stack.template_options.metadata = {TEMPLATE_OF: name}
     add_history(stack, project, part)
     return stack

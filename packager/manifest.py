@@ -10,9 +10,6 @@ from typing import Any, Literal
 
 FORMAT = 1
 
-TEMPLATE_OF = "cxpack:stack"
-"""The key of a template's metadata under which the name of its stack stands."""
-
 Target = Literal["lambda", "ecs", "sagemaker"]
 Architecture = Literal["x86_64", "arm64"]
 Strategy = Literal["all_at_once", "canary", "linear"]

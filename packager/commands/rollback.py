@@ -1,9 +1,13 @@
 """`cxpack rollback`: a deployed API back to a template that it had before."""
 
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from packager.commands.arguments import add_project
 from packager.console import DONE, fail, result, say, table
+
+if TYPE_CHECKING:
+    from packager.deployed.templates import PastTemplate
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -22,12 +26,12 @@ def run(arguments: Namespace) -> int:
     from packager.deployed.templates import previous, templates_of, update_stack
     from packager.synth import project_name
 
-    stack = stack_name(project_name(arguments.file.parent), arguments.env, arguments.api)
+    project = project_name(arguments.file.parent)
+    stack = stack_name(project, arguments.env, arguments.api)
     try:
-        templates = templates_of(stack)
+        templates = templates_of(project, arguments.env, arguments.api)
         if arguments.list:
-            rows = [(f"{each.stored:%Y-%m-%d %H:%M:%S} UTC", "current" if each.current else "", each.url) for each in templates]
-            for line in table(rows) if rows else []:
+            for line in table([_row(template) for template in templates]):
                 result(line)
             return DONE
         before = previous(templates)
@@ -41,3 +45,7 @@ def run(arguments: Namespace) -> int:
     result(f"rolled back {arguments.api}")
     say("the next `cdk deploy` brings back what the project says now")
     return DONE
+
+
+def _row(template: "PastTemplate") -> tuple[str, str, str]:
+    return f"{template.deployed:%Y-%m-%d %H:%M:%S} UTC", "current" if template.current else "", template.url

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +12,35 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
+import tests.cdk_app.aws  # noqa: F401 - teaches the server to keep the history of a parameter
 from packager.cli import main
 from packager.deployed.logs import Tail
 from packager.deployed.templates import PastTemplate, previous
-from packager.manifest import TEMPLATE_OF
 from tests.builders import a_project, an_api
 
 REGION = "eu-west-1"
 
 
 class Account:
-    """An account on loopback with CDK's bootstrap bucket, and API stacks that are one SSM parameter each."""
+    """An account on loopback with CDK's bootstrap bucket, and API stacks that are two SSM parameters each."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.client("s3").create_bucket(Bucket="bootstrap", CreateBucketConfiguration={"LocationConstraint": REGION})
-        parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "b", "Type": "String", "Value": "b"}}
-        toolkit = {"Resources": {"B": parameter}, "Outputs": {"BucketName": {"Value": "bootstrap"}}}
-        self.client("cloudformation").create_stack(StackName="CDKToolkit", TemplateBody=json.dumps(toolkit))
 
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION)
 
     def template(self, stack: str, value: str) -> str:
-        """The text of a template, which is stored where `cdk deploy` stores it."""
-        resource = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": stack, "Type": "String", "Value": value}}
-        outputs = {"Url": {"Value": f"https://example.org/{value}"}}
-        text = json.dumps({"Metadata": {TEMPLATE_OF: stack}, "Resources": {"P": resource}, "Outputs": outputs})
+        """The text of a template, stored where `cdk deploy` stores it, with the address that the CDK app puts into it."""
+        project, environment, api = stack.split("-")
+        address = f"https://s3.{REGION}.amazonaws.com/bootstrap/{value}.json"
+        history = f"/cxpack/{project}/{environment}/templates/{api}"
+        resources = {
+            logical: {"Type": "AWS::SSM::Parameter", "Properties": {"Name": name, "Type": "String", "Value": content}}
+            for logical, name, content in (("P", stack, value), ("TemplateParameter", history, address))
+        }
+        text = json.dumps({"Resources": resources, "Outputs": {"Url": {"Value": f"https://example.org/{value}"}}})
         self.client("s3").put_object(Bucket="bootstrap", Key=f"{value}.json", Body=text)
         return text
 
@@ -82,7 +84,7 @@ def test_get_shows_the_file_and_the_account_side_by_side(
     account.deploy("shop-dev-old", "v0")
     account.deploy("shop-dev-shared", "s")
     account.deploy("shop-prod-one", "p")
-    account.deploy("shop-dev-not-ours", "x", project="else")
+    account.deploy("shop-dev-theirs", "x", project="else")
     assert main(["get"]) == 0
     header, old, one, two = (line.split() for line in capsys.readouterr().out.splitlines())
     assert header == ["api", "status", "version", "updated", "url"]
@@ -97,27 +99,21 @@ def test_get_shows_the_file_and_the_account_side_by_side(
 def test_rollback_goes_to_the_template_before_the_current_one(
     account: Account, shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Another stack's newer template does not count; --list shows where one is; --to chooses any."""
+    """--list shows where one is, newest first; going back twice goes further back; --to chooses any."""
     account.deploy("shop-dev-one", "v1")
-    time_passes(account, "v1.json")
     account.deploy("shop-dev-one", "v2")
-    account.deploy("shop-dev-two", "w1")
+    account.deploy("shop-dev-one", "v3")
     assert main(["rollback", "one", "--list"]) == 0
-    current, first = capsys.readouterr().out.splitlines()
-    assert ("current" in current, current.endswith("v2.json")) == (True, True)
+    current, *older = capsys.readouterr().out.splitlines()
+    assert ("current" in current, current.endswith("v3.json")) == (True, True)
+    assert [line.rpartition("/")[2] for line in older] == ["v2.json", "v1.json"]
+    assert main(["rollback", "one"]) == 0
+    assert account.client("ssm").get_parameter(Name="shop-dev-one")["Parameter"]["Value"] == "v2"
     assert main(["rollback", "one"]) == 0
     assert "rolled back one" in capsys.readouterr().out
     assert account.client("ssm").get_parameter(Name="shop-dev-one")["Parameter"]["Value"] == "v1"
     assert main(["rollback", "one", "--to", current.split()[-1]]) == 0
-    assert account.client("ssm").get_parameter(Name="shop-dev-one")["Parameter"]["Value"] == "v2"
-    assert first.endswith("v1.json")
-
-
-def time_passes(account: Account, key: str) -> None:
-    """CDK stores a template once: its time is that of its first deploy. S3 counts in whole seconds."""
-    stored = account.client("s3").head_object(Bucket="bootstrap", Key=key)["LastModified"]
-    while datetime.now(UTC) - stored < timedelta(seconds=1):
-        time.sleep(0.05)
+    assert account.client("ssm").get_parameter(Name="shop-dev-one")["Parameter"]["Value"] == "v3"
 
 
 def test_rollback_without_an_earlier_template_says_so(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,7 +186,7 @@ def test_the_previous_template_is_the_newest_before_the_current() -> None:
     """After a rollback to the first of three, there is nothing before it."""
 
     def at(day: int, current: bool = False) -> PastTemplate:
-        return PastTemplate(stored=datetime(2026, 1, day, tzinfo=UTC), url=str(day), current=current)
+        return PastTemplate(deployed=datetime(2026, 1, day, tzinfo=UTC), url=str(day), current=current)
 
     assert previous([at(3, current=True), at(2), at(1)]) == at(2)
     assert previous([at(3), at(2, current=True), at(1)]) == at(1)
