@@ -9,8 +9,6 @@ The models' folders and our bookkeeping, in `.cxpack`, are all that is ever touc
 """
 
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import threading
@@ -23,9 +21,7 @@ from pathlib import Path
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.model import ModelId, TierStatus
-from runtime_handler.models.source import StoredObject
-
-Key = tuple[ModelId, str]
+from runtime_handler.models.records import Key, digest, dump_record, is_whole, load_record, sync_files
 
 _tick = count()
 
@@ -135,7 +131,7 @@ class DiskTier:
         try:
             with self._exclusive(name):
                 folder = self._folder(name)
-                if not self._whole(folder, files) or not self._record(name).is_file():
+                if not is_whole(folder, files) or not self._record(name).is_file():
                     self._fill(name, folder, files, fetch)
             with self._lock:
                 del self._fetching[name]
@@ -149,13 +145,13 @@ class DiskTier:
         staging.mkdir()
         try:
             fetch(staging)
-            _sync_files(staging)
+            sync_files(staging)
             self._record(name).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging.rename(folder)
             record = staging.with_suffix(".json")
-            record.write_text(json.dumps({"name": name[0].name, "version": name[0].version, **_dump(files)}))
+            record.write_text(dump_record(name, files))
             record.rename(self._record(name))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -212,14 +208,12 @@ class DiskTier:
         records = sorted(self._records.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
         for record in records:
             try:
-                data = json.loads(record.read_text())
-                files = _load(data)
-                name = (ModelId(data["name"], data["version"]), files.fingerprint)
-            except (OSError, ValueError, KeyError, TypeError):
+                name, files = load_record(record.read_text())
+            except (OSError, ValueError):
                 if alone:
                     record.unlink(missing_ok=True)
                 continue
-            if record == self._record(name) and self._whole(self._folder(name), files):
+            if record == self._record(name) and is_whole(self._folder(name), files):
                 self._add(name, Entry(self._folder(name), files))
             elif alone:
                 record.unlink(missing_ok=True)
@@ -232,55 +226,18 @@ class DiskTier:
             if folder.parts[len(self._root.parts)] != ".cxpack" and folder not in known:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _whole(self, folder: Path, files: Files) -> bool:
-        """Whether the folder holds exactly the version's objects, by name and size."""
-        try:
-            found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if not path.is_dir()}
-        except OSError:
-            return False
-        return folder.is_dir() and found == {item.path: item.size for item in files.objects}
-
     def _folder(self, name: Key) -> Path:
         return self._root / name[0].name / str(name[0].version) / name[1]
 
     def _record(self, name: Key) -> Path:
-        return self._records / f"{_digest(name)}.json"
+        return self._records / f"{digest(name)}.json"
 
     @contextmanager
     def _exclusive(self, name: Key) -> Iterator[None]:
         """Keep other processes from fetching the same version; the kernel lets go when this one dies."""
-        lock = os.open(self._locks / _digest(name)[:3], os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(self._locks / digest(name)[:3], os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)
-
-
-def _digest(name: Key) -> str:
-    return hashlib.sha256(json.dumps([*name[0], name[1]]).encode()).hexdigest()[:32]
-
-
-def _dump(files: Files) -> dict[str, object]:
-    return {"folder": files.folder, "fingerprint": files.fingerprint, "modified": files.modified, "objects": files.objects}
-
-
-def _load(data: dict[str, object]) -> Files:
-    objects = tuple(StoredObject(*item) for item in data["objects"])  # type: ignore[attr-defined]  # our own record
-    return Files(
-        folder=str(data["folder"]),
-        objects=objects,
-        fingerprint=str(data["fingerprint"]),
-        bytes=sum(item.size for item in objects),
-        modified=float(data["modified"]),  # type: ignore[arg-type]  # our own record
-    )
-
-
-def _sync_files(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)

@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from runtime_handler.contract import SINGLE_MODEL, ModelsSpec
-from runtime_handler.errors import MissingModelName, ModelFailed, ModelLoading, ModelNotFound, ServeError, VersionNotFound
+from runtime_handler.errors import MissingModelName, ModelFailed, ModelNotFound, ServeError
 from runtime_handler.metrics.recorder import NullRecorder, Recorder
 from runtime_handler.models import lease
-from runtime_handler.models.catalog import KnownModel, Version
+from runtime_handler.models.catalog import Version
 from runtime_handler.models.disk import DiskTier
-from runtime_handler.models.failures import as_error
 from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
 from runtime_handler.models.loads import Loads, Order, Pool
 from runtime_handler.models.memory import MemoryTier
-from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus, title
+from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
 from runtime_handler.models.places import Opens, Places
 from runtime_handler.models.reclaim import Reclaimer
+from runtime_handler.models.refusals import absent, loading, unavailable, unknown
 from runtime_handler.models.scan import Scanner
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.updates import Updates
@@ -185,11 +185,11 @@ class Manager:
         while True:
             known = self._shelf.catalog.get(name)
             if known is None:
-                raise self._unknown(name)
+                raise unknown(name, self._shelf.catalog, listed_at=self._configured.get(name))
             key = self._shelf.choose(name) if number is None else ModelId(name, number)
             version = known.versions.get(key.version) if key is not None else None
             if key is None or version is None:
-                raise self._absent(known, number)
+                raise absent(known, number) or self._unavailable(known.versions[max(known.versions)])
             if (model := self._take(key)) is not None:
                 return model
             files = self._shelf.files(version)
@@ -200,7 +200,7 @@ class Manager:
             self._shelf.disk.touch((key, files.fingerprint))
             if not load.done.wait(max(0.0, deadline - time.monotonic())):
                 self._shelf.loads.give_up(load, request)
-                raise self._loading(version)
+                raise loading(version)
             if request is not None and (given := request.given(key, load.order.files.fingerprint)) is not None:
                 return given
             if load.error is not None and (number is not None or not isinstance(load.error, ModelFailed)):
@@ -213,44 +213,5 @@ class Manager:
             if (number := tally.taken()) and self._on_demand:
                 self._recorder.record(metric, number)
 
-    def _unknown(self, name: str) -> ServeError:
-        if name in self._configured:
-            return ModelLoading(f"{title(name)} could not be listed yet at {self._configured[name]}", model=name)
-        models = sorted(self._shelf.catalog)[:20]
-        return ModelNotFound(f"there is no model {name!r}; there are: {', '.join(models) or 'none'}", model=name, models=models)
-
-    def _absent(self, known: KnownModel, number: int | None) -> ServeError:
-        """Why a model has no version to serve, or not that one."""
-        versions = sorted(known.versions)
-        if number is not None:
-            return VersionNotFound(
-                f"{title(known.name)} has no version {number}",
-                model=known.name,
-                version=str(number),
-                versions=[str(version) for version in versions[-20:]],
-            )
-        if not versions:
-            return ModelNotFound(f"{title(known.name)} has no files", model=known.name)
-        return self._unavailable(known.versions[versions[-1]])
-
     def _unavailable(self, version: Version) -> ServeError:
-        """Why a known version cannot be served now."""
-        failure = self._shelf.loads.failures.get(version.id)
-        if failure is not None:
-            return as_error(version.id, failure, self._updates.now())
-        if version.settled is None and version.steady:
-            return ModelFailed(
-                f"{title(version.id.name)} version {version.id.version} cannot be loaded: {version.problem}",
-                retry_after=10,
-                model=version.id.name,
-                version=str(version.id.version),
-            )
-        return self._loading(version)
-
-    @staticmethod
-    def _loading(version: Version) -> ServeError:
-        return ModelLoading(
-            f"{title(version.id.name)} version {version.id.version} is being loaded",
-            model=version.id.name,
-            version=str(version.id.version),
-        )
+        return unavailable(version, self._shelf.loads.failures.get(version.id), self._updates.now())
