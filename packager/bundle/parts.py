@@ -18,7 +18,7 @@ from packager.bundle.elf import MAGIC, read_library
 from packager.bundle.errors import BundleError
 from packager.bundle.platform import Platform
 from packager.bundle.trim import kind, saved
-from packager.bundle.wheels import install, resolve
+from packager.bundle.wheels import install, pins, resolve
 from packager.context import ContextFile
 
 RECIPE = 1
@@ -36,19 +36,32 @@ class Part:
     compiled: bool
 
 
+def describe(part: Part) -> str:
+    """What a layer weighs, what was left out of it, and whether its modules are compiled."""
+    left_out = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sorted(part.saved.items(), key=lambda item: -item[1]))
+    compiled = "compiled" if part.compiled else "not compiled, for no Python of that version was found here"
+    return f"{part.size / 1e6:.0f} MB unzipped, {compiled}; left out: {left_out or 'nothing'}"
+
+
 def cache_folder() -> Path:
     """Where parts are kept: `cxpack` in the user's cache folder. It may be deleted at any time."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cxpack" / "zips"
 
 
-def packages_part(pinned: str, platform: Platform, cache: Path) -> Part:
-    """A layer with the pinned packages. Raises BundleError."""
+def packages_part(pinned: str, platform: Platform, cache: Path, say: Callable[[str], None]) -> Part:
+    """A layer with the pinned packages; `say` hears of it when it has to be made. Raises BundleError."""
 
     def fill(tree: Path) -> None:
         install(pinned, platform, tree)
 
+    def make(python: Path | None) -> Part:
+        say(f"making a layer of {len(pins(pinned))} packages for Python {platform.python} on {platform.architecture}")
+        part = _make(stem, fill, platform, python, place="/opt/python", prefix="python/")
+        say(describe(part))
+        return part
+
     stem = cache / f"packages-{_digest(platform, pinned)}"
-    return _part(stem, platform, lambda python: _make(stem, fill, platform, python, place="/opt/python", prefix="python/"))
+    return _part(stem, platform, make)
 
 
 def code_part(files: Mapping[str, ContextFile], digest: str, platform: Platform, cache: Path) -> Part:

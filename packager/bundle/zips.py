@@ -51,8 +51,6 @@ def make_bundle(api: ApiSpec, context: BuildContext, cache: Path, say: Callable[
     except BundleError as error:
         raise BundleError(f"{api.name}: {error}") from None
     check_size(api.name, {**layers, "function": code})
-    for name, part in layers.items():
-        say(describe(f"{api.name}: {name}", part))
     files = {f"zip/{name}.zip": part.file for name, part in {**layers, "function": code}.items()}
     return Zips(
         files=tuple(ContextFile(path, file) for path, file in files.items()),
@@ -76,17 +74,17 @@ def make_layers(
         if dependencies.get(name, b"").strip():
             raise BundleError(f"a zip cannot hold what {name} installs; use `deploy.package: image`")
     if not dependencies.get("requirements.txt", b"").strip():
-        return {"flavour": packages_part(flavour, platform, cache)}
+        return {"flavour": packages_part(flavour, platform, cache, say)}
     try:
         resolved = resolution(dependencies, platform, flavour, cache)
     except BundleError as conflict:
         text = dependencies["requirements.txt"] + b"\n" + "\n".join(pins(flavour)).encode()
         resolved = resolution({**dependencies, "requirements.txt": text}, platform, "", cache)
         say(f"the flavour's layer is not shared: requirements.txt asks for other versions ({conflict})")
-        return {"packages": packages_part(resolved, platform, cache)}
+        return {"packages": packages_part(resolved, platform, cache, say)}
     own = without(resolved, set(pins(flavour)))
-    layers = {"flavour": packages_part(flavour, platform, cache)}
-    return {**layers, "packages": packages_part(own, platform, cache)} if pins(own) else layers
+    layers = {"flavour": packages_part(flavour, platform, cache, say)}
+    return {**layers, "packages": packages_part(own, platform, cache, say)} if pins(own) else layers
 
 
 def check_size(name: str, parts: Mapping[str, Part]) -> None:
@@ -99,13 +97,6 @@ def check_size(name: str, parts: Mapping[str, Part]) -> None:
             f"{name}: {total:,} bytes unzipped, {total - LIMIT:,} over Lambda's limit of {LIMIT:,}; use "
             f"`deploy.package: image`, or do without some of the largest packages:\n{largest}"
         )
-
-
-def describe(what: str, part: Part) -> str:
-    """What a layer weighs, what was left out of it, and whether its modules are compiled."""
-    left_out = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in sorted(part.saved.items(), key=lambda item: -item[1]))
-    compiled = "compiled" if part.compiled else "not compiled: no Python of that version was found here"
-    return f"{what} {part.size / 1e6:.0f} MB unzipped, {compiled}; left out: {left_out or 'nothing'}"
 
 
 def _own_files(context: BuildContext) -> dict[str, ContextFile]:

@@ -15,7 +15,7 @@ from packager.bundle.errors import BundleError
 from packager.bundle.parts import Part, check_libraries, packages_part
 from packager.bundle.platform import Platform
 from packager.bundle.wheels import pins, resolve
-from packager.bundle.zips import LIMIT, check_size, describe, make_layers
+from packager.bundle.zips import LIMIT, check_size, make_layers
 from tests.packager.bundle.test_elf import REAL, library
 from tests.packager.bundle.wheelhouse import wheel
 
@@ -106,7 +106,7 @@ def test_made_once(flavour: str, tmp_path: Path, index: Path) -> None:
 
 def test_modules_are_compiled_for_where_they_will_be(flavour: str, tmp_path: Path) -> None:
     """Their bytecode is never compared with the source (PEP 552), and tracebacks name /opt/python."""
-    part = packages_part(flavour, PLATFORM, tmp_path)
+    part = packages_part(flavour, PLATFORM, tmp_path, print)
     assert part.compiled
     cached = importlib.util.cache_from_source("python/alpha/__init__.py")
     with zipfile.ZipFile(part.file) as archive:
@@ -115,13 +115,23 @@ def test_modules_are_compiled_for_where_they_will_be(flavour: str, tmp_path: Pat
     assert marshal.loads(content[16:]).co_filename == "/opt/python/alpha/__init__.py"
 
 
-def test_what_was_left_out_is_said(flavour: str, tmp_path: Path) -> None:
-    """One line tells the size, what was saved, and whether the modules are compiled."""
-    line = describe("flavour", packages_part(flavour, PLATFORM, tmp_path))
-    assert line.startswith("flavour 0 MB unzipped, compiled; left out: ")
-    assert "type stubs 0.0 MB" in line
-    other = Platform(python="3.99", architecture="x86_64", glibc=(2, 34))
-    assert "not compiled: no Python of that version" in describe("x", packages_part(flavour, other, tmp_path))
+def test_making_is_told_and_once(flavour: str, tmp_path: Path) -> None:
+    """Before it begins, and after it with the size, what was saved, and whether the modules are compiled."""
+    said: list[str] = []
+    packages_part(flavour, PLATFORM, tmp_path, said.append)
+    packages_part(flavour, PLATFORM, tmp_path, said.append)
+    before, after = said
+    assert before == f"making a layer of 1 packages for Python {HERE} on x86_64"
+    assert after.startswith("0 MB unzipped, compiled; left out: ")
+    assert "type stubs 0.0 MB" in after
+
+
+def test_without_an_interpreter_modules_stay_as_they_are(flavour: str, tmp_path: Path) -> None:
+    """Which one line says; the layer works all the same."""
+    said: list[str] = []
+    part = packages_part(flavour, Platform(python="3.99", architecture="x86_64", glibc=(2, 34)), tmp_path, said.append)
+    assert not part.compiled
+    assert "not compiled, for no Python of that version was found here" in said[-1]
 
 
 def test_same_packages_same_bytes(flavour: str, tmp_path: Path) -> None:
@@ -130,7 +140,7 @@ def test_same_packages_same_bytes(flavour: str, tmp_path: Path) -> None:
         "import os, sys; from pathlib import Path; os.umask(int(sys.argv[2], 8))\n"
         "from packager.bundle.parts import packages_part; from packager.bundle.platform import Platform\n"
         f"platform = Platform(python={HERE!r}, architecture='x86_64', glibc=(2, 34))\n"
-        "sys.stdout.write(str(packages_part(sys.stdin.read(), platform, Path(sys.argv[1])).file))"
+        "sys.stdout.write(str(packages_part(sys.stdin.read(), platform, Path(sys.argv[1]), lambda line: None).file))"
     )
     made = []
     for number, (umask, zone, seed, locale) in enumerate([("022", "UTC", "0", "C"), ("077", "Asia/Tokyo", "7", "C.UTF-8")]):
@@ -147,7 +157,7 @@ def test_libraries_that_cannot_load_are_named(tmp_path: Path, index: Path) -> No
     wheel(index, "alpha", "3.0", {"alpha/__init__.py": b"", "alpha/native.so": library(0xB7)})
     pinned = resolve({"requirements.txt": b"alpha==3.0"}, PLATFORM)
     with pytest.raises(BundleError, match=r"alpha/native\.so is built for arm64, not x86_64; use other wheels"):
-        packages_part(pinned, PLATFORM, tmp_path / "cache")
+        packages_part(pinned, PLATFORM, tmp_path / "cache", print)
 
 
 def test_a_library_of_a_newer_system_is_named(tmp_path: Path) -> None:
