@@ -167,7 +167,7 @@ class App:
 
     def _done(self, status: int, identity: str, milliseconds: float) -> None:
         self._recorder.record("StatusCode", 1, Code=STATUS_CLASSES[status // 100])
-        self._recorder.record("Latency", round(milliseconds, 3))
+        self._recorder.record("Latency", milliseconds)
         if milliseconds >= SLOW_MS:
             log.warning("slow request", extra={"request_id": identity, "status": status, "duration_ms": round(milliseconds)})
         elif self._log_requests:

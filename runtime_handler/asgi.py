@@ -1,7 +1,9 @@
 """ASGI messages in and out: the whole request from what arrives, an answer as what is sent."""
 
+import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from runtime_handler.codec import is_form
@@ -35,7 +37,16 @@ def request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             return str(value[:128].decode("latin-1"))
-    return os.urandom(8).hex()
+    return f"{_process_id()}-{next(_requests):x}"
+
+
+_requests = itertools.count(1)
+
+
+@cache
+def _process_id() -> str:
+    """Random; made with the first request, so that neither forks nor snapshots share it."""
+    return os.urandom(6).hex()
 
 
 async def read_request(scope: Scope, receive: Receive, identity: str, *, parse_forms: bool) -> Request:

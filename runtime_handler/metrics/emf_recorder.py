@@ -12,6 +12,8 @@ Sink = Callable[[str], None]
 """Where metric lines go: takes whole lines, each with its newline."""
 
 MOST_CLASSES = 100
+MOST_SERIES = 1000
+"""Names whose series is remembered; more only cost time."""
 OTHER_CLASS = "__other__"
 """Class that stands for all beyond the first MOST_CLASSES of a process: every class is a metric that costs money."""
 
@@ -25,14 +27,21 @@ class EmfRecorder:
         self._clock = clock
         self._lock = threading.Lock()
         self._values: dict[Series, list[float]] = {}
+        self._series: dict[tuple[object, ...], Series] = {}
         self._classes: set[str] = set()
 
     def record(self, metric: str, value: float, **dimensions: str) -> None:
         """See `Recorder.record`."""
         if metric not in METRICS:
             return
+        named = (metric, *dimensions.items())
         with self._lock:
-            series = (metric, tuple(sorted((name, self._allowed(name, value)) for name, value in dimensions.items())))
+            series = self._series.get(named)
+            if series is None:
+                allowed = sorted((name, self._allowed(name, value)) for name, value in dimensions.items())
+                series = (metric, tuple(allowed))
+                if len(self._series) < MOST_SERIES:
+                    self._series[named] = series
             values = self._values.get(series)
             if values is None:
                 values = self._values[series] = []

@@ -41,18 +41,17 @@ NUMPY_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class OnnxModel:
-    """A loaded version: its session and what it takes."""
+    """A loaded version: its session, what it takes, and what the session raises when it does not take something."""
 
     session: Any
     inputs: tuple[InputSignature, ...]
+    refusal: type[Exception]
 
     def run(self, feed: Feed) -> list[Any]:
         """The model's outputs. Raises BadModelInput when the model refuses the feed."""
-        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument  # loaded already, with the session
-
         try:
             outputs: list[Any] = self.session.run(None, feed)
-        except InvalidArgument as error:  # what our own checks leave to the model: dimensions that it does not name
+        except self.refusal as error:  # what our own checks leave to the model: dimensions that it does not name
             wanted = ", ".join(map(str, self.inputs))
             raise BadModelInput(f"the model refuses its input; it takes {wanted}: {error}", given=list(feed.values())) from None
         return outputs
@@ -94,8 +93,7 @@ class OnnxClient:
         nested list or an array. Raises BadModelInput, and the errors of `Models.get`.
         """
         loaded: Loaded = self._models.get(model_name, model_version).value
-        feed = feed_of(model_input, loaded.model.inputs)
-        return loaded.run(feed)
+        return loaded.run(feed_of(model_input, loaded.model.inputs))
 
     def get_model(self, model_name: str | None = None, model_version: str | int | None = "latest") -> dict[str, Any]:
         """Cortex's view of a model: its `session`, `signatures` and `input_signatures`."""
@@ -128,13 +126,14 @@ class OnnxPredictorType:
     def load(self, path: Path, name: str) -> Loaded:  # noqa: ARG002  all models load alike
         """The session of the one `.onnx` file in `path`. Raises onnxruntime's errors."""
         import onnxruntime  # here, so that other predictor types never pay for it
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
         _share_threads(self._threads)
         options = onnxruntime.SessionOptions()
         options.use_per_session_threads = False
         options.enable_cpu_mem_arena = False
         session = onnxruntime.InferenceSession(str(next(path.glob("*.onnx"))), options, providers=_providers())
-        model = OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()))
+        model = OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()), InvalidArgument)
         return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
 
     def client(self, models: Models) -> OnnxClient:

@@ -1,0 +1,108 @@
+"""The ONNX client on real models."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from runtime_handler.contract import BatchingSpec, ModelsSpec, PredictorSpec
+from runtime_handler.errors import BadModelInput
+from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
+from runtime_handler.predictors.onnx import OnnxClient, OnnxPredictorType
+
+Dimensions = list[int | str | None]
+
+
+class OneModel:
+    """`Models` with one loaded version."""
+
+    def __init__(self, value: Any) -> None:
+        self.model = Model(id=ModelId("m", 1), value=value, fingerprint="")
+
+    def get(self, name: str | None = None, version: str | int | None = "latest") -> Model:
+        return self.model
+
+    def status(self) -> list[Any]:
+        return []
+
+    def cache(self) -> CacheStatus:
+        return CacheStatus(memory=TierStatus(used=1, limit=None), disk=TierStatus(used=1, limit=None))
+
+    def metadata(self) -> dict[str, Any]:
+        return {}
+
+
+def client(folder: Path, inputs: dict[str, tuple[int, Dimensions]], batching: BatchingSpec | None = None) -> OnnxClient:
+    """A client of a model that returns each of its inputs as it came, under the name `<input>_out`."""
+    declared = [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in inputs.items()]
+    outputs = [helper.make_tensor_value_info(f"{name}_out", kind, shape) for name, (kind, shape) in inputs.items()]
+    nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name in inputs]
+    graph = helper.make_graph(nodes, "identity", declared, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, folder / "model.onnx")
+    spec = PredictorSpec(type="onnx", path="predictor.py", models=ModelsSpec(dir="m"), batching=batching)
+    predictor_type = OnnxPredictorType(spec, object())
+    return predictor_type.client(OneModel(predictor_type.load(folder, "m")))
+
+
+FLOATS: tuple[int, Dimensions] = (TensorProto.FLOAT, ["batch", 4])
+
+
+@pytest.mark.parametrize("value", [[1, 2, 3, 4], [[1, 2, 3, 4]], numpy.arange(1, 5), {"x": [1.0, 2, 3, 4]}])
+def test_one_input_takes_its_value_or_a_dict(tmp_path: Path, value: Any) -> None:
+    """Outputs come as numpy arrays in the model's order."""
+    [output] = client(tmp_path, {"x": FLOATS}).predict(value)
+    assert output.dtype == "float32"
+    assert output.tolist() == [[1, 2, 3, 4]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "dtype"),
+    [
+        (TensorProto.DOUBLE, 1.5, "float64"),
+        (TensorProto.FLOAT16, 1.5, "float16"),
+        (TensorProto.INT64, 2**40, "int64"),
+        (TensorProto.UINT8, 255, "uint8"),
+        (TensorProto.BOOL, True, "bool"),
+        (TensorProto.STRING, "text", "object"),
+    ],
+)
+def test_every_type_goes_in_and_out(tmp_path: Path, kind: int, value: Any, dtype: str) -> None:
+    """Python values become the model's own type."""
+    [output] = client(tmp_path, {"x": (kind, [1])}).predict([value])
+    assert (output.dtype, output.tolist()) == (dtype, [value])
+
+
+def test_get_model_describes_the_inputs(tmp_path: Path) -> None:
+    """The dict of Cortex's page: session, signatures, input_signatures."""
+    described = client(tmp_path, {"x": FLOATS, "n": (TensorProto.INT64, [])}).get_model()
+    assert described["session"].get_inputs()[0].name == "x"
+    assert [signature.name for signature in described["signatures"]] == ["x", "n"]
+    assert described["input_signatures"] == {
+        "x": {"shape": ["batch", 4], "type": "float32"},
+        "n": {"shape": ["scalar"], "type": "int64"},
+    }
+
+
+def test_what_the_model_refuses_is_told_with_what_it_takes(tmp_path: Path) -> None:
+    """With two unknown dimensions a wrong rank is for the model to refuse."""
+    with pytest.raises(BadModelInput, match="the model refuses its input; it takes input 'x'"):
+        client(tmp_path, {"x": (TensorProto.FLOAT, ["a", "b"])}).predict([1.0])
+
+
+def test_batched_calls_give_the_same_answers(tmp_path: Path) -> None:
+    """A batched client answers as an unbatched one."""
+    batched = client(tmp_path, {"x": FLOATS}, BatchingSpec(max_batch_size=4, batch_interval_s=0.01))
+    assert batched.predict([1, 2, 3, 4])[0].tolist() == [[1, 2, 3, 4]]
+
+
+def test_no_session_brings_threads_of_its_own(tmp_path: Path) -> None:
+    """Twenty loaded models add no thread beyond the shared pool."""
+    clients = [client(tmp_path, {"x": FLOATS})]
+    before = len(list(Path("/proc/self/task").iterdir()))
+    clients += [client(tmp_path, {"x": FLOATS}) for _ in range(20)]
+    assert len(list(Path("/proc/self/task").iterdir())) == before
+    assert len(clients) == 21
