@@ -12,6 +12,7 @@ from typing import Any
 from mangum import Mangum
 
 from runtime_handler.app import App
+from runtime_handler.entrypoints import snapshot
 from runtime_handler.entrypoints.compose import compose, read_spec
 from runtime_handler.entrypoints.invocation import DirectInvocation, fitting
 from runtime_handler.entrypoints.report import report
@@ -48,6 +49,7 @@ def make_handler() -> Handler:
     except StartError as error:
         report(error)
         raise
+    snapshot.register(composed)
     refresh = None
     if composed.manager is not None:
         from runtime_handler.models.refresh import RequestRefresh  # here, for an API without models does without

@@ -21,6 +21,7 @@ from runtime_handler.starting import OpenedModels
 
 if TYPE_CHECKING:
     from runtime_handler.models.manager import Manager
+    from runtime_handler.models.places import Places
 
 
 def read_spec(settings: Settings) -> ServeSpec:
@@ -62,11 +63,12 @@ def with_sagemaker_model(spec: ServeSpec, folder: Path) -> ServeSpec:
 
 @dataclass(slots=True)
 class Composed:
-    """A service, not started, and its recorder; `manager` is there once the service has opened the API's models."""
+    """A service, not started, and its recorder; `manager` and `places` are there once models are opened."""
 
     service: Service
     recorder: EmfRecorder
     manager: "Manager | None" = None
+    places: "Places | None" = None
 
 
 SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
@@ -83,7 +85,9 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
 
     def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without
+        from runtime_handler.models.places import Places
 
+        composed.places = Places(root)
         composed.manager = open_manager(
             models,
             api_name=spec.name,
@@ -94,6 +98,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             settle_s=settings.settle_s,
             recorder=recorder,
             threads=spec.predictor.threads_per_process,
+            places=composed.places,
         )
         return InvokedModels(composed.manager) if settings.multi_model else composed.manager
 

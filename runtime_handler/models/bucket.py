@@ -53,6 +53,14 @@ class Bucket:
         self.store = self._open(self._used)
         return True
 
+    def close(self) -> None:
+        """Let go of connections and credentials; nothing can be read until `reopen`."""
+        del self.store
+
+    def reopen(self) -> None:
+        """Open again, with the credentials of the environment as it is now."""
+        self.store = self._open(self._used)
+
     def _open(self, region: str) -> "S3Store":
         from obstore.store import S3Store
 

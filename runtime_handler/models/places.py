@@ -31,6 +31,16 @@ class Places:
             self._sources[path] = self._open(path)
         return self._sources[path]
 
+    def close(self) -> None:
+        """Let go of every bucket's connections and credentials, until `reopen`."""
+        for bucket in self._buckets.values():
+            bucket.close()
+
+    def reopen(self) -> None:
+        """Open every bucket again."""
+        for bucket in self._buckets.values():
+            bucket.reopen()
+
     def _open(self, path: str) -> Source:
         if not path.startswith("s3://"):
             return LocalSource(self._root / path, packed=is_packed(path))
