@@ -123,7 +123,7 @@ class TensorFlowPredictorType:
         loaded = tensorflow.saved_model.load(str(path))
         key = choose_signature(list(loaded.signatures), self._keys.get(name) or self._default_key)
         call = loaded.signatures[key]
-        model = TensorFlowModel(loaded, call, dict(call.structured_input_signature[1]))
+        model = TensorFlowModel(loaded, call, dict(sorted(call.structured_input_signature[1].items())))
         return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
 
     def client(self, models: Models) -> TensorFlowClient:
