@@ -50,6 +50,10 @@ class BuildContext:
         """The same context with more files."""
         return BuildContext(self.api, tuple(sorted([*self.files, *files], key=lambda file: file.path)))
 
+    def replacing(self, path: str, content: bytes) -> "BuildContext":
+        """The same context with other bytes in one file."""
+        return BuildContext(self.api, tuple(ContextFile(path, content) if file.path == path else file for file in self.files))
+
     @cached_property
     def size(self) -> int:
         """Bytes of all files."""

@@ -1,7 +1,8 @@
 """`cxpack synth`, from a cortex.yaml to an output folder, in the order of its functions.
 
 check      the file is read, validated, placed; every API's context is assembled as data
-zips       APIs with `deploy.package: zip` get their packages: the only step that may ask a package index, through uv
+zips       APIs with `deploy.package: zip` get their packages, and with --lock the others their pins: the only step that
+           may ask a package index, through uv
 manifest   the decisions are written down for the CDK app, which takes none of its own
 write      contexts and manifest go to disk, all or nothing; what has not changed is not touched
 
@@ -16,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packager.check import Check
+from packager.check import Check, CheckedApi
+from packager.context import BuildContext
 from packager.manifest import Bundle, Manifest
 from packager.manifest_entry import api_entry, splitter_entry
 from packager.output import write_output
@@ -43,21 +45,30 @@ class Synthesis:
     cdk_json_written: bool
 
 
-def synth(checked: Check, out: Path, say: Callable[[str], None] = _silent) -> Synthesis:
+def synth(checked: Check, out: Path, say: Callable[[str], None] = _silent, *, lock: bool = False) -> Synthesis:
     """Write what `checked`, which has no errors and at least one deployable API, describes; `say` takes lines of progress.
 
-    Raises NotOurs and OSError as `write_output` does, and BundleError for an API that does not go into a zip; then
-    nothing has changed.
+    `lock` pins the requirements of images. Raises NotOurs and OSError as `write_output` does, and BundleError for an API
+    that does not go into a zip or whose requirements have no solution; then nothing has changed.
     """
     zips = make_zips(checked, say)
     manifest = make_manifest(checked, {name: made.bundle for name, made in zips.items()})
-    contexts = [
-        api.context.adding(zips[api.spec.name].files if api.spec.name in zips else ())
-        for api in checked.deployable
-        if api.context is not None
-    ]
+    contexts = [_context(api, zips.get(api.spec.name), lock, say) for api in checked.deployable]
     changed = write_output(out, manifest, contexts)
     return Synthesis(out=out, manifest=manifest, changed=changed, cdk_json_written=_write_cdk_json(checked.file.parent))
+
+
+def _context(api: CheckedApi, zips: "Zips | None", lock: bool, say: Callable[[str], None]) -> BuildContext:
+    assert api.context is not None, "a deployable API has a context"
+    if zips is not None:
+        return api.context.adding(zips.files)
+    if not lock:
+        return api.context
+    from packager.bundle.lock import locked  # here: without --lock nothing is resolved
+    from packager.bundle.parts import cache_folder
+
+    say(f"{api.spec.name}: resolving requirements")
+    return locked(api.context, api.spec, cache_folder())
 
 
 def make_zips(checked: Check, say: Callable[[str], None]) -> "dict[str, Zips]":

@@ -17,6 +17,7 @@ def configure(parser: ArgumentParser) -> None:
     """Add the arguments."""
     add_file(parser)
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="the folder to write (cxpack.out beside FILE)")
+    parser.add_argument("--lock", action="store_true", help="resolve requirements.txt now, and pin it with hashes in the images")
     add_format(parser)
 
 
@@ -27,11 +28,11 @@ def run(arguments: Namespace) -> int:
     from packager.output import NotOurs
     from packager.synth import OUTPUT, synth
 
-    checked = check(arguments.file)
+    checked = check(arguments.file, lock=arguments.lock)
     if not (checked.ok and checked.deployable):
         return _refuse(checked, arguments.format)
     try:
-        written = synth(checked, arguments.output or arguments.file.parent / OUTPUT, say)
+        written = synth(checked, arguments.output or arguments.file.parent / OUTPUT, say, lock=arguments.lock)
     except (BundleError, NotOurs, OSError) as error:
         return fail(f"{error}; nothing was changed")
     if arguments.format == "json":
