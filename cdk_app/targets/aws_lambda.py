@@ -8,6 +8,7 @@ from aws_cdk import Aws, CfnDeletionPolicy, Fn, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 
+from cdk_app.accepted import accept
 from cdk_app.alarms import add_error_alarm, add_share_alarm
 from cdk_app.code import add_code
 from cdk_app.facts import tell_backend
@@ -46,6 +47,8 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
         logging_config=lambda_.CfnFunction.LoggingConfigProperty(log_group=logs.ref, log_format="Text"),
         **published,
     )
+    if api.bundle is not None:
+        accept(function, "AwsSolutions-L1", "the wheels in the layers are for this version of Python, which the project chose")
     digest = sha256(json.dumps([code.digest, published], default=lambda value: value._values, sort_keys=True).encode())
     version = lambda_.CfnVersion(stack, f"Version{digest.hexdigest()[:12]}", function_name=function.ref)
     # Kept when the next deploy replaces it: the previous template points the alias back to what it ran on.

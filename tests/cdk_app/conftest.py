@@ -77,6 +77,9 @@ def write_project(folder: Path, manifest: Manifest) -> Path:
         context.mkdir(parents=True, exist_ok=True)
         (context / "Dockerfile").write_text("FROM scratch\n")
         (context / "api.json").write_text(json.dumps({"name": api.name}))
+        for path in (api.bundle.code, *api.bundle.layers) if api.bundle else ():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(Path(path).name.encode())
     path = folder / "manifest.json"
     path.write_text(manifest.dump())
     return path
