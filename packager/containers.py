@@ -46,6 +46,7 @@ class MapOf:
             if re.fullmatch(self.keys.regex, key) is None:
                 reader.reject(child, at, self.keys.code, f'the name "{key}" is not valid; {self.keys.allows}')
             path = f"{at}.{key}"
+            reader.places[path] = Place(child.line, child.path)
             values[key] = self.item.read(child, path, reader)
             if path in reader.bad:
                 reader.bad.add(at)

@@ -22,6 +22,12 @@ _ENVIRONMENT_VARIABLE = Pattern(
     allows="write one without = that does not begin with CORTEX_",
 )
 
+_IMAGE = Pattern(
+    regex=r"([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?",
+    code="configreader.invalid_docker_image",
+    allows="write registry/repository:tag",
+)
 PREDICTOR_TYPES = ("python", "tensorflow", "onnx")
 
 _ONE = Range(minimum=1)
@@ -101,10 +107,10 @@ PREDICTOR = Section(
         ),
         Field("config", FreeMap(), "passed to the Predictor's constructor", default={}, nullable=True),
         Field("env", MapOf(Text(), _ENVIRONMENT_VARIABLE), "environment variables", default={}),
-        Field("image", Text(what="a container image"), "Cortex's image of the API"),
+        Field("image", Text(what="a container image", patterns=(_IMAGE,), max_length=500), "Cortex's image of the API"),
         Field(
             "tensorflow_serving_image",
-            Text(what="a container image"),
+            Text(what="a container image", patterns=(_IMAGE,), max_length=500),
             "Cortex's image of TensorFlow Serving",
             predictor_types=("tensorflow",),
         ),

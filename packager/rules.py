@@ -5,6 +5,7 @@ A rule sees the spec only, never the disk; `file_rules` has those between the AP
 
 from collections.abc import Callable, Iterator, Sequence
 
+from packager.deploy_rules import DEPLOY_RULES
 from packager.fault import Fault
 from packager.grammar import SECTIONS, walk
 from packager.model_rules import MODEL_RULES
@@ -163,11 +164,17 @@ def weights_add_up(api: ApiSpec) -> Iterator[Fault]:
         seen.add(split.name)
 
 
-def a_token_has_an_issuer(api: ApiSpec) -> Iterator[Fault]:
-    """`auth: jwt` names issuer and audience."""
-    auth = api.deploy.auth
-    if auth.type == "jwt" and (auth.issuer is None or not auth.audience):
-        yield Fault("deploy.auth", "deploy.incomplete_jwt", "jwt needs an issuer and an audience", ("deploy.auth.type",))
+OURS = ("/ping", "/-")
+"""Paths that the runtime answers itself: SageMaker's health check, and everything below `/-/`."""
+
+
+def the_endpoint_is_free(api: ApiSpec) -> Iterator[Fault]:
+    """No API takes a path of the runtime's own."""
+    endpoint = api.networking.endpoint
+    for taken in OURS:
+        if endpoint == taken or (taken == "/-" and endpoint.startswith("/-/")):
+            message = f"{endpoint} is a path that every API answers itself; choose another"
+            yield Fault("networking.endpoint", "deploy.reserved_endpoint", message)
 
 
 RULES: Sequence[Rule] = (
@@ -183,6 +190,7 @@ RULES: Sequence[Rule] = (
     an_update_can_make_progress,
     waking_from_zero_needs_the_gateway,
     weights_add_up,
-    a_token_has_an_issuer,
+    the_endpoint_is_free,
+    *DEPLOY_RULES,
 )
 """The rules for one API, in the order of the file's sections."""
