@@ -74,7 +74,7 @@ def open_manager(
         spec.cache_bytes,
         clock=clock,
         evicted=lambda _: recorder.record("ModelEviction", 1),
-        freed=reclaimer.freed,
+        freed=lambda resident: reclaimer.freed(resident.model.value, resident.bytes),
     )
     disk = DiskTier(store / api_name, spec.disk_cache_size, spec.disk_cache_bytes, memory.alive)
 

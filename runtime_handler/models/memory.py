@@ -38,9 +38,9 @@ class MemoryTier:
         *,
         clock: Callable[[], float],
         evicted: Callable[[ModelId], None] = lambda _: None,
-        freed: Callable[[int], None] = lambda _: None,
+        freed: Callable[[Resident], None] = lambda _: None,
     ) -> None:
-        """`evicted` hears of every model that made room for another, `freed` of the bytes of every one let go of."""
+        """`evicted` hears of every model that made room for another, `freed` of every one that was let go of."""
         self.table: dict[ModelId, Resident] = {}
         self._limit, self._budget = limit, budget
         self._clock, self._evicted, self._freed = clock, evicted, freed
@@ -141,10 +141,10 @@ class MemoryTier:
     def _sweep(self) -> None:
         if self._leaving:
             held = lease.held()
-            gone = [resident.bytes for resident in self._leaving if id(resident.model) not in held]
+            gone = [resident for resident in self._leaving if id(resident.model) not in held]
             self._leaving = [resident for resident in self._leaving if id(resident.model) in held]
-            for size in gone:
-                self._freed(size)
+            for resident in gone:
+                self._freed(resident)
         if not self._leaving and not self._waiters:
             lease.unwatch(self._wake)
 
@@ -177,5 +177,5 @@ class MemoryTier:
                 self.table[victim.model.id] = victim  # a request took it at the last moment
             else:
                 self._evicted(victim.model.id)
-                self._freed(victim.bytes)
+                self._freed(victim)
         return True

@@ -1,40 +1,58 @@
 """Gives the memory of unloaded models back to the operating system, which the C library's allocator does not by itself.
 
-Measured with 23 MB ONNX models: of twenty deleted ones more than 600 MB stayed; `malloc_trim` left 61 MB. It takes tens of
-milliseconds, so it runs beside the requests, and only when enough was freed to be worth it.
+Measured with 23 MB ONNX models: of twenty deleted ones more than 600 MB stayed; `malloc_trim` left 61 MB. It takes
+milliseconds, so it runs beside the requests, and only when enough was freed to be worth it. A full garbage collection
+stops every thread for tens of milliseconds: it runs only when an unloaded model is seen to be alive, tied into a cycle.
 """
 
 import ctypes
 import gc
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 _WORTH = 8 << 20
 
 
 class Reclaimer:
-    """Counts freed bytes; `run`, called between loads, trims when they have become many."""
+    """Hears of models that were let go of; `run`, called between loads, trims when their bytes have become many."""
 
     def __init__(self) -> None:
-        self._freed = 0
+        self._bytes = 0
+        self._values: list[weakref.ref[Any]] = []
         self._lock = threading.Lock()
         self._trim: Callable[[int], object] | None = None
         with suppress(AttributeError, OSError):  # musl and macOS have none
             self._trim = ctypes.CDLL(None).malloc_trim
 
-    def freed(self, size: int) -> None:
-        """Note that a model of `size` bytes was let go of."""
-        self._freed += size  # a lost update costs a late trim
+    def freed(self, value: object, size: int) -> None:
+        """Note that a loaded model of `size` bytes was let go of."""
+        self._bytes += size  # a lost update costs a late trim
+        self._values.extend(_references(value))
 
     def run(self) -> None:
-        """Trim, if it is worth it and nobody else is at it."""
-        if self._freed < _WORTH or not self._lock.acquire(blocking=False):
+        """Collect and trim, if it is worth it and nobody else is at it."""
+        if self._bytes < _WORTH or not self._lock.acquire(blocking=False):
             return
         try:
-            self._freed = 0
-            gc.collect()  # frameworks tie their models into reference cycles
+            values, self._values, self._bytes = self._values, [], 0
+            if any(reference() is not None for reference in values):
+                gc.collect()
             if self._trim is not None:
                 self._trim(0)
         finally:
             self._lock.release()
+
+
+def _references(value: object) -> Iterator[weakref.ref[Any]]:
+    """Weak references to a value, or to what a plain container holds: loaders like to return dictionaries."""
+    parts: list[object] = [value]
+    if isinstance(value, dict):
+        parts = list(value.values())
+    elif isinstance(value, (list, tuple)):
+        parts = list(value[:100])
+    for part in parts:
+        with suppress(TypeError):  # numbers, strings, containers
+            yield weakref.ref(part)

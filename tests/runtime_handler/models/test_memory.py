@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models.lease import Lease
-from runtime_handler.models.memory import MemoryTier
+from runtime_handler.models.memory import MemoryTier, Resident
 from runtime_handler.models.model import Model, ModelId
 
 LIMIT, BUDGET = 3, 100
@@ -26,8 +26,8 @@ class Cache(RuleBasedStateMachine):
         self.tickets: dict[int, int] = {}
         self.requests: list[tuple[Lease, Context, Model | None]] = []
 
-    def _freed(self, size: int) -> None:
-        self.freed += size
+    def _freed(self, resident: Resident) -> None:
+        self.freed += resident.bytes
 
     @rule(size=SIZES)
     def reserve(self, size: int) -> None:
