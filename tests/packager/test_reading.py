@@ -130,7 +130,6 @@ def test_every_deploy_key_reaches_the_spec() -> None:
     memory: 2048
     timeout: 1m
     ephemeral_storage: 1024
-    snap_start: true
     provisioned_concurrency: 2
     instance_type: g5.xlarge
     permissions: [{actions: ["sqs:SendMessage"], resources: ["arn:aws:sqs:eu-west-1:1:q"]}]
@@ -141,7 +140,7 @@ def test_every_deploy_key_reaches_the_spec() -> None:
 """
     got = only(deploy).deploy
     assert (got.target, got.package, got.python, got.architecture) == ("ecs", "zip", "3.11", "arm64")
-    assert (got.memory_mb, got.timeout_s, got.ephemeral_storage_mb, got.snap_start) == (2048, 60.0, 1024, True)
+    assert (got.memory_mb, got.timeout_s, got.ephemeral_storage_mb) == (2048, 60.0, 1024)
     assert (got.provisioned_concurrency, got.instance_type, got.secrets) == (2, "g5.xlarge", {"TOKEN": "ssm:/token"})
     assert (got.auth.type, got.throttle and got.throttle.burst, got.rollout and got.rollout.strategy) == ("iam", 20, "canary")
     assert got.permissions[0].actions == ("sqs:SendMessage",)
