@@ -6,6 +6,7 @@ so that all it names still exists. Each deploy leaves its template's address in 
 list of the stack's deploys.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +17,15 @@ CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastTemplate:
-    """One template of a stack: when it was deployed first, where it is, and whether the stack has it now."""
+    """One template of a stack: when it was deployed first, where it is, and whether the stack has it now.
+
+    `left`: the stack went back from it to an earlier one, by a rollback or because the update to it failed.
+    """
 
     deployed: datetime
     url: str
     current: bool
+    left: bool = False
 
 
 def templates_of(project: str, environment: str, api: str) -> list[PastTemplate]:
@@ -32,19 +37,30 @@ def templates_of(project: str, environment: str, api: str) -> list[PastTemplate]
     with client("ssm") as ssm:
         pages = ssm.get_paginator("get_parameter_history").paginate(Name=name)
         deploys = [(entry["LastModifiedDate"], entry["Value"]) for page in pages for entry in page["Parameters"]]
+    return history(sorted(deploys))
+
+
+def history(deploys: Sequence[tuple[datetime, str]]) -> list[PastTemplate]:
+    """The templates of deploys that are given from the oldest to the newest, in the opposite order."""
     first: dict[str, datetime] = {}
-    for when, url in sorted(deploys):
+    standing: list[str] = []
+    for when, url in deploys:
         first.setdefault(url, when)
-    now = max(deploys)[1]
-    return [PastTemplate(deployed=when, url=url, current=url == now) for url, when in reversed(first.items())]
+        if url in standing:
+            del standing[standing.index(url) :]
+        standing.append(url)
+    return [
+        PastTemplate(deployed=when, url=url, current=url == standing[-1], left=url not in standing)
+        for url, when in reversed(first.items())
+    ]
 
 
 def previous(templates: list[PastTemplate]) -> PastTemplate | None:
-    """Of templates from the newest to the oldest, the one before the current; None when that is the oldest."""
+    """Of templates from the newest to the oldest, the one before the current, except those that were left for a reason."""
     older = iter(templates)
     for template in older:
         if template.current:
-            return next(older, None)
+            return next((each for each in older if not each.left), None)
     return None
 
 

@@ -69,8 +69,9 @@ def test_change_one_api_go_back_and_remove_one(aws: Aws, tmp_path: Path, project
     name = "/cxpack/p/dev/templates/iris"
     deploys = [entry["Value"] for entry in aws.client("ssm").get_parameter_history(Name=name)["Parameters"]]
     assert len(set(deploys)) == 2
-    previous = deploys[-2].replace("https://s3.us-east-1.amazonaws.com", aws.url)
-    aws.client("cloudformation").update_stack(StackName="p-dev-iris", TemplateURL=previous, Capabilities=["CAPABILITY_NAMED_IAM"])
+    aws.client("cloudformation").update_stack(
+        StackName="p-dev-iris", TemplateURL=deploys[-2], Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
     assert memory(aws) == 512
     assert resources(aws, "p-dev-iris") == first
     assert aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"] == deploys[-2]

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 import tests.cdk_app.aws  # noqa: F401 - teaches the server to keep the history of a parameter
 from packager.cli import main
 from packager.deployed.logs import Tail
-from packager.deployed.templates import PastTemplate, previous
+from packager.deployed.templates import history, previous
 from tests.builders import a_project, an_api
 
 REGION = "eu-west-1"
@@ -182,13 +182,17 @@ def test_a_tail_gives_late_lines_once() -> None:
     assert tail.tick() == []
 
 
-def test_the_previous_template_is_the_newest_before_the_current() -> None:
-    """After a rollback to the first of three, there is nothing before it."""
+def test_the_previous_template_is_the_newest_that_was_not_left() -> None:
+    """What a rollback, ours or CloudFormation's of a failed update, went back from is not gone back to."""
 
-    def at(day: int, current: bool = False) -> PastTemplate:
-        return PastTemplate(deployed=datetime(2026, 1, day, tzinfo=UTC), url=str(day), current=current)
+    def before(deploys: str) -> str | None:
+        found = previous(history([(datetime(2026, 1, day, tzinfo=UTC), url) for day, url in enumerate(deploys, start=1)]))
+        return found and found.url
 
-    assert previous([at(3, current=True), at(2), at(1)]) == at(2)
-    assert previous([at(3), at(2, current=True), at(1)]) == at(1)
-    assert previous([at(3), at(2), at(1, current=True)]) is None
-    assert previous([at(3), at(2)]) is None
+    assert before("a") is None
+    assert before("ab") == "a"
+    assert before("aba") is None
+    assert before("abcb") == "a"
+    assert before("abac") == "a"
+    assert before("abcbd") == "b"
+    assert before("abab") == "a"
