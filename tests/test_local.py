@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.builders import a_project, an_api
+from tests.builders import PREDICTOR, a_project, an_api
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/expected.json"))
@@ -196,3 +196,30 @@ def test_requirements_that_this_environment_does_not_meet_are_named(tmp_path: Pa
     assert "requirements.txt:1: numpy==1.16.* is asked for, numpy " in said
     assert "requirements.txt:2: no-such-package is not installed here" in said
     assert "pyyaml" not in said
+
+
+def test_reload_serves_new_code_and_keeps_the_old_when_it_does_not_start(tmp_path: Path) -> None:
+    """An edit restarts the API that it changes; a mistake, found by check or at the start, is shown while the old one serves."""
+    version = PREDICTOR.replace('{"config": self.config, "payload": payload}', "{}")
+    file = a_project(
+        tmp_path,
+        an_api("one") + an_api("two").replace("predictor.py", "other.py"),
+        predictor_dot_py=version.format(1),
+        other_dot_py=version.format(1),
+    )
+    with local(file, "--reload", apis=2) as running:
+        running.wait_for("two info: ready")
+        (tmp_path / "predictor.py").write_text(version.format(2))
+        running.wait_for("one: restarted with the new code")
+        assert httpx.post(running.urls["one"], json=0).json() == 2
+        (tmp_path / "predictor.py").write_text("import no_such_module\n\n\n" + version.format(3))
+        running.wait_for("one: the new code does not start")
+        assert httpx.post(running.urls["one"], json=0).json() == 2
+        (tmp_path / "predictor.py").write_text("class PythonPredictor(\n")
+        running.wait_for("the old code goes on serving")
+        assert httpx.post(running.urls["one"], json=0).json() == 2
+        (tmp_path / "predictor.py").write_text(version.format(4))
+        running.said.clear()
+        running.wait_for("one: restarted with the new code")
+        assert httpx.post(running.urls["one"], json=0).json() == 4
+        assert not any(line.startswith("two: restarted") for line in running.said)

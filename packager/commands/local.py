@@ -12,6 +12,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--api", metavar="NAME", action="append", default=[], help="serve this API only (may be repeated)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     add_port(parser, "the port to listen on")
+    parser.add_argument("--reload", action="store_true", help="start an API anew when its files change")
 
 
 def run(arguments: Namespace) -> int:
@@ -31,7 +32,13 @@ def run(arguments: Namespace) -> int:
         return fail(f"{arguments.file} has no RealtimeAPI; there is nothing to serve")
     try:
         return serve_locally(
-            checked, arguments.api, arguments.host, arguments.port, ready=lambda url: result(f"ready {url}"), say=say
+            checked,
+            arguments.api,
+            arguments.host,
+            arguments.port,
+            reload=arguments.reload,
+            ready=lambda url: result(f"ready {url}"),
+            say=say,
         )
     except (PortTaken, MissingExtra) as error:
         return fail(str(error))

@@ -1,7 +1,7 @@
 """The one address of `cxpack local`: an ASGI callable that passes each request on to the replica of its endpoint."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from packager.local.replica import Replica
@@ -16,8 +16,9 @@ HOP_BY_HOP = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"traile
 class Front:
     """Routes by exact endpoint, as API Gateway does; `<endpoint>/-/...` reaches the replica's own `/-/...`."""
 
-    def __init__(self, replicas: Iterable[Replica], client: "httpx.AsyncClient") -> None:
-        self._replicas: Mapping[str, Replica] = {replica.endpoint: replica for replica in replicas}
+    def __init__(self, client: "httpx.AsyncClient") -> None:
+        self.replicas: dict[str, Replica] = {}
+        """Endpoint -> the replica that serves it; whoever changes it decides who gets the next request."""
         self._client = client
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -26,9 +27,9 @@ class Front:
             return
         path: str = scope["path"]
         endpoint, separator, rest = path.partition("/-/")
-        replica = self._replicas.get(endpoint)
+        replica = self.replicas.get(endpoint)
         if replica is None:
-            known = ", ".join(self._replicas)
+            known = ", ".join(self.replicas)
             await _answer(send, 404, {"error": f"no API at {path}; the endpoints are {known}", "kind": "endpoint_not_found"})
         elif not replica.running:
             message = f"the process of {replica.name} has ended; its last lines say why"

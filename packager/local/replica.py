@@ -15,7 +15,7 @@ EMF_PREFIX = b'{"_aws"'
 """How a metric line begins; CloudWatch is not listening here."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Replica:
     """The process of one API: `context` is its build context's folder, `endpoint` the path it answers at."""
 
