@@ -96,6 +96,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             load=load,
             store=settings.model_store,
             settle_s=settings.settle_s,
+            marker=settings.upload_marker,
             recorder=recorder,
             threads=spec.predictor.threads_per_process,
             places=composed.places,

@@ -23,6 +23,8 @@ class Settings:
     multi_model: bool
     poll_s: float
     settle_s: float
+    upload_marker: str | None = None
+    """The file that ends an upload of a model version, such as `_SUCCESS`; None: a version that stood still is complete."""
     metrics_name: str | None = None
     """The metrics' APIName, where the API's own name would be another's too: see METRICS_NAME of the contract."""
 
@@ -63,6 +65,7 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = F
         multi_model=environ.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true",
         poll_s=number("CXPACK_POLL_SECONDS", "10"),
         settle_s=number("CXPACK_SETTLE_SECONDS", "5"),
+        upload_marker=environ.get("CXPACK_UPLOAD_MARKER") or None,
         metrics_name=environ.get(METRICS_NAME) or None,
     )
     if problems:

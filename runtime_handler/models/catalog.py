@@ -3,6 +3,8 @@
 * A version may be loaded when its files are complete by the layout's rule and stood still for the settle time: their
   newest is older than that by the source's own clock, or, for files that changed while we watched, a second listing that
   long after the first found them the same.
+* With a marker, such as `_SUCCESS`, a version is complete only when a file of that name lies in its folder, and none of its
+  files is newer: then no pause of an upload is too long. The marker itself is no part of the model.
 * While newer files settle, or turn out incomplete, the ones that settled before stay what is served.
 * A version that two listings in succession do not hold is gone. A listing that failed says nothing.
 """
@@ -77,7 +79,16 @@ class KnownModel:
 Catalog = Mapping[str, KnownModel]
 
 
-def refresh(known: Catalog, scan: Scan, *, layout: Layout, settle_s: float, now: float) -> Catalog:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """When a version may be loaded: its predictor type's layout, the settle time, and the marker of a finished upload."""
+
+    layout: Layout
+    settle_s: float
+    marker: str | None = None
+
+
+def refresh(known: Catalog, scan: Scan, rules: Rules, *, now: float) -> Catalog:
     """The catalog after a scan. Models that did not change are the same objects, so that `is` tells them apart."""
     models = {}
     for name, listed in scan.models.items():
@@ -85,7 +96,7 @@ def refresh(known: Catalog, scan: Scan, *, layout: Layout, settle_s: float, now:
         if before is not None and before.repeated_by(listed):
             models[name] = before
         else:
-            models[name] = _reread(name, before, listed, layout, settle_s, now)
+            models[name] = _reread(name, before, listed, rules, now)
     for name, before in known.items():
         if name in models:
             continue
@@ -136,20 +147,33 @@ def vanished(known: Catalog, scan: Scan) -> Mapping[str, str]:
     return result
 
 
-def _reread(name: str, before: KnownModel | None, listed: Listed, layout: Layout, settle_s: float, now: float) -> KnownModel:
-    found = read_model([item.path for item in listed.objects], layout, was_versioned=before is not None and before.versioned)
-    objects = {item.path: item for item in listed.objects}
+def _reread(name: str, before: KnownModel | None, listed: Listed, rules: Rules, now: float) -> KnownModel:
+    objects, markers = _apart(listed.objects, rules.marker)
+    found = read_model(objects, rules.layout, was_versioned=before is not None and before.versioned)
     old = dict(before.versions) if before is not None else {}
     versions = {}
-    if listed.source.in_place is not None:
-        settle_s = 0.0  # packed files are not being uploaded
+    settle_s = 0.0 if listed.source.in_place is not None else rules.settle_s  # packed files are not being uploaded
     for number, seen in found.versions.items():
-        files = _files(seen, objects)
-        versions[number] = _seen(ModelId(name, number), old.pop(number, None), files, seen.problem, listed.now, settle_s, now)
+        files, problem = _files(seen, objects), seen.problem
+        if rules.marker is not None and problem is None and markers.get(seen.folder, 0.0) < files.modified:
+            problem = f"{rules.marker} is missing, or older than the files"
+        versions[number] = _seen(ModelId(name, number), old.pop(number, None), files, problem, listed.now, settle_s, now)
     versions |= _missed(old.values())
     return KnownModel(
         name=name, listed=listed, versions=dict(sorted(versions.items())), versioned=found.versioned, stray=found.stray
     )
+
+
+def _apart(objects: Iterable[StoredObject], marker: str | None) -> tuple[dict[str, StoredObject], dict[str, float]]:
+    """The files of a model by path, and when the marker of each folder at its top was written."""
+    files, markers = {}, {}
+    for item in objects:
+        folder, slash, name = item.path.rpartition("/")
+        if name == marker and "/" not in folder:
+            markers[folder + slash] = item.modified
+        else:
+            files[item.path] = item
+    return files, markers
 
 
 def _files(seen: FoundVersion, objects: Mapping[str, StoredObject]) -> Files:
@@ -174,7 +198,7 @@ def _seen(
         watched = before is not None and before.watched
         steady = settle_s <= 0 or (not watched and _age(files, source_now) > settle_s)
     settled = before.settled if before is not None else None
-    if steady and problem is None and (settled is None or settled.fingerprint != files.fingerprint):
+    if steady and problem is None:
         settled = files
     return Version(id=key, files=files, problem=problem, since=since, steady=steady, settled=settled)
 

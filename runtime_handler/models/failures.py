@@ -13,20 +13,24 @@ STORE_LONGEST_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """`count` failures in succession of the files with this fingerprint, the last with `error`; not before `retry_at`."""
+    """`count` failures in succession of the files with this fingerprint, the last with `error`; not before `retry_at`.
+
+    `store` says that the files could not be fetched, rather than loaded.
+    """
 
     fingerprint: str
     count: int
     error: str
     retry_at: float
+    store: bool = False
 
 
 def next_failure(before: Failure | None, fingerprint: str, error: str, *, store: bool, now: float) -> Failure:
-    """The failure after one more; `store` says that the files could not be fetched, rather than loaded."""
+    """The failure after one more."""
     count = before.count + 1 if before is not None and before.fingerprint == fingerprint else 1
     first, longest = (1.0, STORE_LONGEST_S) if store else (FIRST_S, LONGEST_S)
     delay = min(first * 2 ** min(count - 1, 16), longest)
-    return Failure(fingerprint=fingerprint, count=count, error=error, retry_at=now + delay)
+    return Failure(fingerprint=fingerprint, count=count, error=error, retry_at=now + delay, store=store)
 
 
 def as_error(key: ModelId, failure: Failure, now: float) -> ModelFailed:

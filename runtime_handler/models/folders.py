@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runtime_handler.errors import BadModel, ModelExists, ModelNotFound, NoCapacity, NoRoom
-from runtime_handler.models.catalog import KnownModel, refresh
+from runtime_handler.models.catalog import KnownModel, Rules, refresh
 from runtime_handler.models.layout import Layout, unusable
 from runtime_handler.models.loads import Order
 from runtime_handler.models.local import LocalSource
@@ -82,7 +82,7 @@ class Folders:
             raise BadModel(str(error), model=name) from error
         listed = Listed(source=source, folder="", objects=objects, now=source.now(), in_place=path)
         scan = Scan(models={name: listed})
-        model = refresh({}, scan, layout=self._layout, settle_s=0.0, now=self._clock())[name]
+        model = refresh({}, scan, Rules(layout=self._layout, settle_s=0.0), now=self._clock())[name]
         if not any(version.settled is not None for version in model.versions.values()):
             problem = next((version.problem for version in model.versions.values()), "it holds no files")
             raise BadModel(f"{folder} holds no {self._layout.name} model: {problem}", model=name)

@@ -15,7 +15,7 @@ from runtime_handler.contract import SINGLE_MODEL, ModelsSpec
 from runtime_handler.errors import MissingModelName, ModelFailed, ModelNotFound, ServeError
 from runtime_handler.metrics.recorder import NullRecorder, Recorder
 from runtime_handler.models import lease
-from runtime_handler.models.catalog import Version
+from runtime_handler.models.catalog import Rules, Version
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
@@ -51,6 +51,7 @@ def open_manager(
     load: Loader,
     store: Path,
     settle_s: float = 5.0,
+    marker: str | None = None,
     recorder: Recorder | None = None,
     clock: Callable[[], float] = time.time,
     threads: int = 1,
@@ -61,6 +62,8 @@ def open_manager(
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
 
     A spec without paths and dir is an API whose models are loaded by folder (`Manager.folders`).
+
+    `marker` names the file that ends an upload, None when uploads have none (see `catalog`).
 
     `store` is the folder of all APIs' models on disk; `threads` the API's `threads_per_process`: no more than that, nor
     than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start,
@@ -93,7 +96,8 @@ def open_manager(
 
     shelf = Shelf(memory, disk, open_loads, on_demand=spec.cache_size is not None)
     scanner = Scanner(spec, places or Places(root)) if spec.paths or spec.dir is not None else None
-    updates = Updates(shelf, scanner, layout=layout, settle_s=settle_s, recorder=recorder, clock=clock, pause=pause)
+    rules = Rules(layout=layout, settle_s=settle_s, marker=marker)
+    updates = Updates(shelf, scanner, rules=rules, recorder=recorder, clock=clock, pause=pause)
     return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)
 
 

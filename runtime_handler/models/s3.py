@@ -6,8 +6,9 @@ which makes the "folders" that S3's console creates look like empty files: an em
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ class S3Source:
     def __init__(self, bucket: Bucket, prefix: str) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._empty: dict[tuple[str, float], bool] = {}
+        self._folders: dict[StoredObject, bool] = {}
+        self._odd = False
 
     def __str__(self) -> str:
         return f"s3://{self._bucket.name}/{self._prefix}"
@@ -47,10 +49,13 @@ class S3Source:
         """Every object below the prefix: one request per 1,000."""
         import obstore
 
+        if self._odd:
+            return self._boto3_list(at_most)
         try:
-            return list(self._files(self._obstore_list(at_most)))
+            return self._without_folders(self._obstore_list(at_most))
         except obstore.exceptions.InvalidPathError:
-            return list(self._boto3_list(at_most))
+            self._odd = True
+            return self._boto3_list(at_most)
         except (obstore.exceptions.BaseError, OSError) as error:
             if self._bucket.follow_region():
                 return self.list(at_most)
@@ -117,49 +122,53 @@ class S3Source:
         """S3's clock."""
         return self._bucket.now()
 
-    def _obstore_list(self, at_most: int | None) -> Iterator[StoredObject]:
+    def _obstore_list(self, at_most: int | None) -> Sequence[StoredObject]:
         import obstore
 
-        count = 0
+        found: list[StoredObject] = []
         for chunk in obstore.list(self._bucket.store, self._prefix or None, chunk_size=_PAGE):
-            count += len(chunk)
-            if at_most is not None and count > at_most:
+            found += map(self._stored, chunk)
+            if at_most is not None and len(found) > at_most:
                 raise SourceTooLarge(f"{self} holds more than {at_most} objects")
-            for item in chunk:
-                yield self._stored(item)
+        return found
 
     def _stored(self, item: Any) -> StoredObject:
         etag = (item["e_tag"] or "").strip('"')
         return StoredObject(item["path"][len(self._prefix) :], item["size"], etag, item["last_modified"].timestamp())
 
-    def _files(self, objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
-        """Leave out the empty objects that stand for folders."""
-        before, self._empty = self._empty, {}
-        for item in objects:
-            if item.size == 0:
-                key = (item.path, item.modified)
-                folder = self._empty[key] = before[key] if key in before else self.gone(item.path)
-                if folder:
-                    continue
-            yield item
+    def _without_folders(self, found: Sequence[StoredObject]) -> Sequence[StoredObject]:
+        """The objects but the empty ones that stand for folders. Of each empty object this is asked once."""
+        empty = [item for item in found if item.size == 0]
+        unknown = [item for item in empty if item not in self._folders]
+        if unknown:
+            with ThreadPoolExecutor(min(_PARALLEL, len(unknown)), thread_name_prefix="head") as pool:
+                answers = list(pool.map(self.gone, [item.path for item in unknown]))
+            self._folders |= zip(unknown, answers, strict=True)
+        self._folders = {item: self._folders[item] for item in empty}
+        return [item for item in found if item.size or not self._folders[item]] if empty else found
 
-    def _boto3_list(self, at_most: int | None) -> Iterator[StoredObject]:
-        import boto3
+    def _boto3_list(self, at_most: int | None) -> Sequence[StoredObject]:
         from botocore.exceptions import BotoCoreError, ClientError
 
+        found: list[StoredObject] = []
         try:
-            pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=self._prefix)
-            count = 0
+            pages = self._boto3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=self._prefix)
             for page in pages:
                 for item in page.get("Contents", ()):
-                    count += 1
-                    if at_most is not None and count > at_most:
-                        raise SourceTooLarge(f"{self} holds more than {at_most} objects")
                     if not item["Key"].endswith("/"):
                         path, modified = item["Key"][len(self._prefix) :], item["LastModified"].timestamp()
-                        yield StoredObject(path, item["Size"], item["ETag"].strip('"'), modified)
+                        found.append(StoredObject(path, item["Size"], item["ETag"].strip('"'), modified))
+                if at_most is not None and len(found) > at_most:
+                    raise SourceTooLarge(f"{self} holds more than {at_most} objects")
         except (BotoCoreError, ClientError) as error:
             raise self._failure("cannot be listed", "", error) from error
+        return found
+
+    @cached_property
+    def _boto3(self) -> Any:
+        import boto3  # 300 ms, paid by buckets with odd keys alone
+
+        return boto3.client("s3")
 
     def _get(self, folder: str, target: Path, item: StoredObject, start: int, end: int) -> None:
         import obstore

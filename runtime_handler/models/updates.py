@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.recorder import Recorder
-from runtime_handler.models.catalog import Catalog, from_disk, present, refresh, vanished
-from runtime_handler.models.layout import Layout
+from runtime_handler.models.catalog import Catalog, Rules, from_disk, present, refresh, vanished
 from runtime_handler.models.loads import Load
 from runtime_handler.models.model import title
 from runtime_handler.models.scan import Scan, Scanner
@@ -19,6 +18,9 @@ log = logging.getLogger("cxpack.models")
 
 START_PATIENCE_S = 60.0
 """How long a start waits for a store that does not answer."""
+
+PARTIAL_PATIENCE_S = 5.0
+"""How long a start waits for some of its model paths, or of its models, when it has others."""
 
 ASKED = 16
 """Of how many models that vanished from a listing the store is asked by name, before the listing is believed."""
@@ -32,19 +34,18 @@ class Updates:
         shelf: Shelf,
         scanner: Scanner | None,
         *,
-        layout: Layout,
-        settle_s: float,
+        rules: Rules,
         recorder: Recorder,
         clock: Callable[[], float],
         pause: Callable[[float], None],
     ) -> None:
-        self._shelf, self._scanner, self._layout, self._settle_s = shelf, scanner, layout, settle_s
+        self._shelf, self._scanner, self._rules = shelf, scanner, rules
         self._recorder, self.now, self._pause = recorder, clock, pause
         self._ticking = threading.Lock()
         self._heard = clock()
 
     def start(self) -> None:
-        """The first scan and the loads that follow; waits for versions that are whole, but whose settle time runs yet."""
+        """The first scan and the loads that follow; waits for what will be ready soon. Raises StartError."""
         if self._scanner is None:
             return
         self._shelf.disk.open()
@@ -56,8 +57,8 @@ class Updates:
         self._adopt(catalog)
         if scan.error is None and not scan.failed:
             self._shelf.clear_disk()
-        patience = self.now() + 2 * self._settle_s
-        while (wait := self._settling()) is not None and self.now() < patience:
+        patience = self.now() + max(2 * self._rules.settle_s, PARTIAL_PATIENCE_S)
+        while (wait := self._soon()) is not None and self.now() < patience:
             self._pause(max(wait, 0.05))
             self.tick()
 
@@ -77,21 +78,21 @@ class Updates:
             self._ticking.release()
 
     def _first_scan(self, scanner: Scanner, known: Catalog) -> Scan:
-        deadline = self.now() + START_PATIENCE_S
-        delay = 0.25
+        begun, delay = self.now(), 0.25
         while True:
             scan = scanner.scan()
             error = scan.error or next(iter(scan.failed.values()), None)
-            if error is None or (scan.models and error.permanent) or known:
+            waited = self.now() - begun
+            if error is None or known or (scan.models and (error.permanent or waited >= PARTIAL_PATIENCE_S)):
                 self._note(scan)
                 return scan
-            if error.permanent or self.now() >= deadline:
+            if error.permanent or waited >= START_PATIENCE_S:
                 raise StartError(f"the models cannot be listed: {error}")
             self._pause(delay)
             delay = min(delay * 2, 5.0)
 
     def _refresh(self, known: Catalog, scan: Scan) -> Catalog:
-        return refresh(known, scan, layout=self._layout, settle_s=self._settle_s, now=self.now())
+        return refresh(known, scan, self._rules, now=self.now())
 
     def _adopt(self, catalog: Catalog, *, wait: bool = True) -> None:
         before = self._shelf.catalog
@@ -133,15 +134,17 @@ class Updates:
         log.warning("the models may be stale: %s", error)
         self._recorder.record("SourceStale", max(0.0, self.now() - self._heard))
 
-    def _settling(self) -> float | None:
-        """Seconds until a model that has nothing to serve may have settled; None when there is no such model."""
-        waits = [
-            version.since + self._settle_s - self.now()
-            for name, model in self._shelf.catalog.items()
-            if name not in self._shelf.latest and all(version.settled is None for version in model.versions.values())
-            for version in model.versions.values()
-            if version.problem is None
-        ]
+    def _soon(self) -> float | None:
+        """Seconds until a model that has nothing to serve may have: whole files settle, or a failed fetch is due again."""
+        waits = []
+        for name, model in self._shelf.catalog.items():
+            if name not in self._shelf.latest:
+                for version in model.versions.values():
+                    failure = self._shelf.loads.failures.get(version.id)
+                    if version.problem is None and version.settled is None:
+                        waits.append(version.since + self._rules.settle_s - self.now())
+                    elif failure is not None and failure.store:
+                        waits.append(failure.retry_at - self.now())
         return min(waits, default=None)
 
 

@@ -46,6 +46,7 @@ def a_manager(
     pool: Pool | None = None,
     threads: int = 1,
     places: FakePlaces | None = None,
+    marker: str | None = None,
     **more: Any,
 ) -> Manager:
     """A manager over a fake bucket, or over real places when there is none; loads run in the calling thread."""
@@ -64,6 +65,7 @@ def a_manager(
         load=load or Loader(),
         store=store,
         settle_s=settle_s,
+        marker=marker,
         recorder=recorder or Recording(),
         clock=clock,
         pause=clock.sleep if isinstance(clock, Clock) else time.sleep,

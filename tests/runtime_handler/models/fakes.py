@@ -24,7 +24,7 @@ class Clock:
 class FakeBucket:
     """A bucket: keys to bytes, with the time of each write; `requests` counts what was asked of it.
 
-    `down` makes every request fail. `lying` makes listings empty while objects are still there.
+    `down` makes every request fail, `no_gets` that many GETs. `lying` makes listings empty while objects are still there.
     """
 
     def __init__(self, clock: Clock, files: dict[str, str] | None = None, *, age: float = 3600.0) -> None:
@@ -34,6 +34,7 @@ class FakeBucket:
         self.fetched: Counter[str] = Counter()
         self.down = False
         self.lying = False
+        self.no_gets = 0
         for key, text in (files or {}).items():
             self.put(key, text, age=age)
 
@@ -47,6 +48,9 @@ class FakeBucket:
         self.requests[what] += 1
         if self.down:
             raise SourceError("the store is down")
+        if what == "get" and self.no_gets:
+            self.no_gets -= 1
+            raise SourceError("503 Slow Down")
 
 
 class FakeSource:
@@ -98,14 +102,22 @@ class FakeSource:
         return self.bucket.clock()
 
 
+class NoPlace(FakeSource):
+    """A folder that nobody may list."""
+
+    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
+        raise SourceError("AccessDenied", permanent=True)
+
+
 class FakePlaces:
-    """Opens every path as a folder of one FakeBucket."""
+    """Opens every path as a folder of one FakeBucket; one that holds `forbidden` may not be listed."""
 
     def __init__(self, bucket: FakeBucket) -> None:
         self.bucket = bucket
 
     def source(self, path: str) -> Source:
-        return FakeSource(self.bucket, path.removeprefix("s3://fake/").rstrip("/") + "/")
+        kind = NoPlace if "forbidden" in path else FakeSource
+        return kind(self.bucket, path.removeprefix("s3://fake/").rstrip("/") + "/")
 
 
 class Recording:

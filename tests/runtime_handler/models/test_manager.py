@@ -290,6 +290,61 @@ def test_a_start_without_store_and_disk_gives_up_with_a_sentence(tmp_path: Path)
     assert 60 <= bucket.clock() - 1_000_000 < 70
 
 
+def test_a_start_tries_a_failed_fetch_again(tmp_path: Path) -> None:
+    """A store that refuses a download for a moment costs the start a second, and no request."""
+    bucket = a_bucket(a__1__model="one")
+    bucket.no_gets = 1
+    assert started(a_manager(tmp_path, bucket)).get("a").value == "one"
+    assert bucket.clock() - 1_000_000 < 5
+
+
+def test_one_path_that_may_not_be_listed_holds_up_nobody(tmp_path: Path) -> None:
+    """The other models serve; who asks for that one is told that it could not be listed."""
+    paths = {"a": "s3://fake/models/a", "b": "s3://fake/forbidden/b"}
+    manager = started(a_manager(tmp_path, a_bucket(a__1__model="one"), paths=paths))
+    assert manager.get("a").value == "one"
+    with pytest.raises(ModelLoading, match="could not be listed yet at s3://fake/forbidden/b"):
+        manager.get("b")
+
+
+def test_a_place_that_may_not_be_listed_ends_the_start(tmp_path: Path) -> None:
+    """Without any model, a permanent error is told at once."""
+    with pytest.raises(StartError, match="the models cannot be listed: AccessDenied"):
+        a_manager(tmp_path, a_bucket(), directory="s3://fake/forbidden").start()
+
+
+def test_a_marker_ends_an_upload_however_long_its_pauses(tmp_path: Path) -> None:
+    """Where uploads end with a marker, a version counts when the marker is there and none of its files is newer."""
+    bucket, load = a_bucket(a__1__model="one", a__1___SUCCESS=""), Loader()
+    manager = started(a_manager(tmp_path, bucket, marker="_SUCCESS", load=load))
+    for file in ("model", "words"):
+        bucket.put(f"models/a/2/{file}", "two")
+        bucket.put("models/a/1/model", "ONE")
+        poll(manager, bucket, 6)
+        assert manager.get("a").value == "one"
+    bucket.put("models/a/2/_SUCCESS", "")
+    poll(manager, bucket, 2)
+    assert manager.get("a").value == "two+two"
+    assert manager.get("a", 1).value == "one"
+    bucket.put("models/a/1/_SUCCESS", "")
+    poll(manager, bucket, 2)
+    assert manager.get("a", 1).value == "ONE"
+    assert load.calls == ["one", "two+two", "ONE"]
+
+
+def test_files_that_moved_into_a_version_folder_are_fetched_from_there(tmp_path: Path) -> None:
+    """The same files under another folder are no new content, but they are where they are now."""
+    bucket = a_bucket(a__model="one")
+    started(a_manager(tmp_path / "one", bucket)).close()
+    manager = started(a_manager(tmp_path / "one", bucket, cache=(1, 1)))
+    bucket.put("models/a/1/model", "one", age=60)
+    bucket.delete("models/a/model")
+    poll(manager, bucket, 2)
+    bucket.put("models/b/model", "b", age=60)
+    poll(manager, bucket)
+    assert [manager.get(name).value for name in ("b", "a")] == ["b", "one"]
+
+
 def test_an_empty_place_is_not_an_error(tmp_path: Path) -> None:
     """An API may start before its first model is uploaded."""
     bucket = a_bucket()
