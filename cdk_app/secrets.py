@@ -1,13 +1,15 @@
-"""`deploy.secrets`: environment variables that are references, resolved by ECS when a task starts.
+"""`deploy.secrets`: environment variables that are references, resolved when a container starts: by ECS, or by the runtime.
 
 A reference is an ARN, `ssm:/parameter/name` or `secretsmanager:name`; the value is neither in the template nor in the image.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 
 from aws_cdk import Aws
 
 from cdk_app.permissions import Statement, allow
+from runtime_handler.contract import SECRETS
 
 KINDS = {"ssm": "parameter", "secretsmanager": "secret:"}
 """Service -> how its ARNs name what it keeps."""
@@ -27,7 +29,12 @@ def read_secrets(secrets: Mapping[str, str]) -> Iterable[Statement]:
     """Reading exactly those, with the call that each kind takes."""
     for reference in sorted(set(secrets.values())):
         if ":ssm:" in reference or reference.startswith("ssm:"):
-            yield allow(["ssm:GetParameters"], [secret_arn(reference)])
+            yield allow(["ssm:GetParameter", "ssm:GetParameters"], [secret_arn(reference)])
         else:
             suffix = SUFFIX if reference.startswith("secretsmanager:") else ""
             yield allow(["secretsmanager:GetSecretValue"], [secret_arn(reference) + suffix])
+
+
+def secrets_variable(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """The references, for a container whose platform does not resolve them: the runtime does, when it starts."""
+    return {SECRETS: json.dumps(dict(secrets), sort_keys=True)} if secrets else {}

@@ -18,6 +18,10 @@ SINGLE_MODEL = "_cortex_default"
 """Internal name of the one model of `model_path` (Cortex 0.22, reserved: no user's model may have it)."""
 
 METRICS_NAMESPACE = "cxpack"
+SECRETS = "CXPACK_SECRETS"
+"""Environment variable that the stacks set where the platform resolves no secrets itself: a JSON object from the name of
+a variable to an ARN, `ssm:/parameter/name` or `secretsmanager:name`."""
+
 METRICS_NAME = "CXPACK_METRICS_NAME"
 """Environment variable that the stacks set: the value of the dimension APIName. Unset, it is the API's name, which other
 projects and environments of the same account may have too."""

@@ -19,7 +19,7 @@ MAY_IMPORT = {
 
 ONLY_IN = {
     "yaml": ("packager/document.py",),
-    "boto3": ("packager/", "runtime_handler/models/"),
+    "boto3": ("packager/", "runtime_handler/models/", "runtime_handler/secrets.py"),
     "obstore": ("runtime_handler/models/",),
     "fastapi": ("runtime_handler/docs.py",),
     "mangum": ("runtime_handler/entrypoints/aws_lambda.py",),

@@ -17,6 +17,7 @@ from cdk_app.logs import add_log_group
 from cdk_app.metrics import Metric
 from cdk_app.permissions import accept_grants, add_role, granted, write_logs
 from cdk_app.project import Project
+from cdk_app.secrets import read_secrets, secrets_variable
 from cdk_app.targets.shifting import add_shifting
 from packager.manifest import LambdaSize, ManifestApi
 
@@ -28,7 +29,9 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
     assert isinstance(api.size, LambdaSize)  # Manifest.load gives every target its own kind of size
     code = add_code(stack, project, api)
     logs = add_log_group(stack, project, api.name)
-    role = add_role(stack, "FunctionRole", "lambda.amazonaws.com", [write_logs(logs.attr_arn), *granted(api)])
+    role = add_role(
+        stack, "FunctionRole", "lambda.amazonaws.com", [write_logs(logs.attr_arn), *granted(api), *read_secrets(api.secrets)]
+    )
     accept_grants(role, api)
     published: dict[str, Any] = {
         "architectures": [api.image.architecture],
@@ -37,7 +40,9 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
         "timeout": api.size.timeout_s,
         "ephemeral_storage": lambda_.CfnFunction.EphemeralStorageProperty(size=api.size.ephemeral_storage_mb),
         "snap_start": lambda_.CfnFunction.SnapStartProperty(apply_on="PublishedVersions") if api.size.snap_start else None,
-        "environment": lambda_.CfnFunction.EnvironmentProperty(variables=dict(project.environment_of(api))),
+        "environment": lambda_.CfnFunction.EnvironmentProperty(
+            variables={**project.environment_of(api), **secrets_variable(api.secrets)}
+        ),
     }
     function = lambda_.CfnFunction(
         stack,

@@ -16,6 +16,7 @@ from runtime_handler.models.layout import Layout
 from runtime_handler.predictors.base import Load
 from runtime_handler.project import enter_project
 from runtime_handler.sagemaker import InvokedModels
+from runtime_handler.secrets import resolve_secrets
 from runtime_handler.service import Service
 from runtime_handler.starting import OpenedModels
 
@@ -76,7 +77,8 @@ SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 
 
 def compose(spec: ServeSpec, settings: Settings) -> Composed:
-    """The service of an API; from here on the process is the project's."""
+    """The service of an API; from here on the process is the project's. Raises StartError when a secret cannot be read."""
+    resolve_secrets(os.environ)
     recorder = EmfRecorder(settings.metrics_name or spec.name, SINKS[settings.log_format])
     logs.configure(spec.predictor.log_level, settings.log_format, spec.name)
     root = settings.api_json.parent

@@ -182,6 +182,7 @@ def everything(synthesize: Synthesize) -> Synthesized:
         build_api(
             "eager",
             "lambda",
+            secrets={"TOKEN": "ssm:/iris/token"},
             rollout=rollout("all_at_once"),
             size=LambdaSize(memory_mb=1024, timeout_s=60, ephemeral_storage_mb=512, provisioned_concurrency=2),
         ),

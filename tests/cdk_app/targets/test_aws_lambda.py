@@ -78,3 +78,13 @@ def test_without_the_gateway_a_function_has_a_signed_address(everything: Any) ->
     assert (url["AuthType"], url["Qualifier"]) == ("AWS_IAM", "live")
     assert everything.templates["hidden"]["Resources"]["FunctionUrl"]["DependsOn"] == ["Alias"]
     assert everything.templates["hidden"]["Outputs"]["Url"]["Value"]["Fn::Join"][1][1] == "hidden"
+
+
+def test_a_functions_secrets_are_references(everything: Any) -> None:
+    """The runtime reads them when it starts, and may read those alone."""
+    variables = everything.only("eager", FUNCTION)["Environment"]["Variables"]
+    assert variables["CXPACK_SECRETS"] == '{"TOKEN": "ssm:/iris/token"}'
+    statements = everything.of_type("eager", "AWS::IAM::Role")["FunctionRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statements[-1]["Action"] == ["ssm:GetParameter", "ssm:GetParameters"]
+    assert statements[-1]["Resource"][0]["Fn::Join"][1][-1] == ":parameter/iris/token"
+    assert "CXPACK_SECRETS" not in everything.only("iris", FUNCTION)["Environment"]["Variables"]

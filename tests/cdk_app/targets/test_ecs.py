@@ -148,4 +148,4 @@ def test_secrets_are_references(everything: Any) -> None:
     assert names == {"TOKEN": ":parameter/iris/token", "KEY": ":secret:iris"}
     statements = everything.of_type("trusted", "AWS::IAM::Role")["StartingRole"]["Policies"][0]["PolicyDocument"]["Statement"]
     reading = {statement["Action"][0]: statement["Resource"][0]["Fn::Join"][1][-1] for statement in statements[-2:]}
-    assert reading == {"ssm:GetParameters": ":parameter/iris/token", "secretsmanager:GetSecretValue": ":secret:iris-??????"}
+    assert reading == {"ssm:GetParameter": ":parameter/iris/token", "secretsmanager:GetSecretValue": ":secret:iris-??????"}
