@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packager import compatibility
+from packager import compatibility, guards
+from packager.bundle.rules import refusals
 from packager.context import BuildContext, assemble
+from packager.fault import Fault
 from packager.images import FLAVOURS, base_image
 from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
@@ -109,10 +111,18 @@ def _place(spec: ApiSpec, file: Path) -> tuple[CheckedApi, list[Problem]]:
     except Unplaceable as error:
         return CheckedApi(spec=spec), [spec.problem("compute", "resources.no_available_node_compute_limit", str(error))]
     checked = CheckedApi(spec=spec, placement=placement, context=context, base_image=image)
-    return checked, list(_warnings(checked))
+    return checked, list(_findings(checked))
 
 
-def _warnings(api: CheckedApi) -> Iterator[Problem]:
+def _faults(api: CheckedApi) -> Iterator[Fault]:
+    if api.context is not None:
+        yield from guards.findings((file.path, file.size) for file in api.context.files)
+        if api.spec.deploy.package == "zip" and api.placement is not None and api.placement.target == "lambda":
+            yield from refusals(api.spec, api.context.dependencies)
+
+
+def _findings(api: CheckedApi) -> Iterator[Problem]:
+    yield from (api.spec.problem(fault.at, fault.code, fault.message, severity=fault.severity) for fault in _faults(api))
     if api.placement is not None:
         yield from compatibility.problems(api.spec, api.placement.target)
     if api.placement is not None and api.placement.warning:

@@ -34,6 +34,11 @@ class ContextFile:
         return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
 
     @property
+    def size(self) -> int:
+        """How many bytes."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+    @property
     def executable(self) -> bool:
         """Whether the owner may execute it; the other permissions are the same for every file."""
         return isinstance(self.content, Path) and os.access(self.content, os.X_OK)
@@ -57,7 +62,7 @@ class BuildContext:
     @cached_property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(len(file.content) if isinstance(file.content, bytes) else file.content.stat().st_size for file in self.files)
+        return sum(file.size for file in self.files)
 
     @cached_property
     def digest(self) -> str:

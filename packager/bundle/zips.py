@@ -17,13 +17,12 @@ from pathlib import Path
 from packager.bundle.errors import BundleError
 from packager.bundle.parts import Part, code_part, packages_part, resolution
 from packager.bundle.platform import FLAVOURS, GLIBC, Platform, flavour_pins
+from packager.bundle.rules import LIMIT, refusals
 from packager.bundle.wheels import pins, without
 from packager.context import BuildContext, ContextFile
 from packager.manifest import Bundle
 from packager.spec import ApiSpec
 
-LIMIT = 262_144_000
-"""Bytes of a function and its layers, unzipped (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 HANDLER = "runtime_handler.entrypoints.aws_lambda.handler"
 IN_THE_IMAGE_ONLY = ("Dockerfile", "requirements.txt", ".dockerignore", "dependencies/")
 
@@ -38,15 +37,11 @@ class Zips:
 
 def make_bundle(api: ApiSpec, context: BuildContext, cache: Path, say: Callable[[str], None]) -> Zips:
     """The zips of an API that was placed on Lambda. Raises BundleError when there can be none."""
-    predictor = api.served.predictor.type
-    if predictor not in FLAVOURS:
-        raise BundleError(f"{api.name}: {predictor} does not fit into a zip of {LIMIT:,} bytes; use `deploy.package: image`")
-    if api.deploy.python not in GLIBC:
-        offered = " or ".join(GLIBC)
-        raise BundleError(f"{api.name}: there are no zips for Python {api.deploy.python}; set deploy.python to {offered}")
+    for fault in refusals(api, context.dependencies):
+        raise BundleError(f"{api.name}: {fault.message}")
     platform = Platform(python=api.deploy.python, architecture=api.deploy.architecture, glibc=GLIBC[api.deploy.python])
     try:
-        layers = make_layers(flavour_pins(FLAVOURS[predictor]), context.dependencies, platform, cache, say)
+        layers = make_layers(flavour_pins(FLAVOURS[api.served.predictor.type]), context.dependencies, platform, cache, say)
         code = code_part(_own_files(context), context.digest, platform, cache)
     except BundleError as error:
         raise BundleError(f"{api.name}: {error}") from None
@@ -70,9 +65,6 @@ def make_layers(
 
     `flavour` is its pinned requirements. Raises BundleError.
     """
-    for name in ("conda-packages.txt", "dependencies.sh"):
-        if dependencies.get(name, b"").strip():
-            raise BundleError(f"a zip cannot hold what {name} installs; use `deploy.package: image`")
     if not dependencies.get("requirements.txt", b"").strip():
         return {"flavour": packages_part(flavour, platform, cache, say)}
     try:

@@ -14,8 +14,9 @@ from packager.bundle.elf import read_library
 from packager.bundle.errors import BundleError
 from packager.bundle.parts import Part, check_libraries, packages_part
 from packager.bundle.platform import Platform
+from packager.bundle.rules import LIMIT
 from packager.bundle.wheels import pins, resolve
-from packager.bundle.zips import LIMIT, check_size, make_layers
+from packager.bundle.zips import check_size, make_layers
 from tests.packager.bundle.test_elf import REAL, library
 from tests.packager.bundle.wheelhouse import wheel
 
@@ -84,13 +85,6 @@ def test_no_solution_is_explained(flavour: str, tmp_path: Path) -> None:
     """In the resolver's words, without its drawing."""
     with pytest.raises(BundleError, match=r"there are no versions of gamma|gamma was not found"):
         layers("gamma>=3\n", flavour, tmp_path / "cache")
-
-
-@pytest.mark.parametrize("name", ["dependencies.sh", "conda-packages.txt"])
-def test_what_no_wheel_can_bring_is_refused(name: str, flavour: str, tmp_path: Path) -> None:
-    """With the way out."""
-    with pytest.raises(BundleError, match=rf"what {name} installs; use `deploy.package: image`"):
-        make_layers(flavour, {name: b"apt-get install x\n"}, PLATFORM, tmp_path, lambda line: None)
 
 
 def test_made_once(flavour: str, tmp_path: Path, index: Path) -> None:

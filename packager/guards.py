@@ -1,0 +1,64 @@
+"""What a build context holds that was hardly meant to be in it: large files, secrets, models that belong into S3."""
+
+import fnmatch
+from collections.abc import Iterable, Iterator
+
+from packager.fault import Fault
+
+LARGE_FILE = 10 * 2**20
+"""Cortex 0.22 asked before it uploaded a bigger one."""
+PACKED_MODELS = 2 * 2**30
+"""Bytes of models that go into an image. More make it slow to build, push and start, and every version of the code
+carries them again; Lambda takes 10 GiB in all."""
+SECRETS = (
+    "*.pem",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "credentials",
+    "credentials.json",
+    "*service-account*.json",
+    "*service_account*.json",
+    "kubeconfig",
+    "terraform.tfstate",
+)
+"""Names of files that hold keys. Hidden ones (`.aws`, `.netrc`) are never packed; `.env` has a warning of its own."""
+
+
+def findings(files: Iterable[tuple[str, int]]) -> Iterator[Fault]:
+    """Faults of a context's files, given as (path in the context, bytes)."""
+    models = 0
+    for path, size in files:
+        folder, _, inside = path.partition("/")
+        if folder == "models":
+            models += size
+        elif folder == "project":
+            yield from _of_project(inside, size)
+    if models > PACKED_MODELS:
+        message = (
+            f"the models are {_shown(models)}, and an image is to hold at most {_shown(PACKED_MODELS)}; copy them to S3 "
+            "(`aws s3 cp --recursive FOLDER s3://BUCKET/PREFIX`) and name that path here"
+        )
+        yield Fault("predictor.models", "cxpack.models_too_large", message)
+
+
+def _of_project(path: str, size: int) -> Iterator[Fault]:
+    name = path.rpartition("/")[2].lower()
+    if any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRETS):
+        message = f"{path} looks like a secret, and everyone who may pull the image can read it; list it in .cortexignore"
+        yield Fault("predictor", "cxpack.secret_file", message, severity="warning")
+    if size > LARGE_FILE:
+        message = (
+            f"{path} has {_shown(size)}; list it in .cortexignore, or keep it in S3 (a model by model_path), so that an "
+            "edited line does not build and push it again"
+        )
+        yield Fault("predictor", "cxpack.large_file", message, severity="warning")
+
+
+def _shown(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -1,0 +1,59 @@
+"""What should not be in an image is said before it is built."""
+
+from pathlib import Path
+
+import pytest
+
+from packager.check import check
+from packager.guards import LARGE_FILE, PACKED_MODELS, SECRETS, findings
+from tests.builders import a_project
+
+
+def codes(*files: tuple[str, int]) -> list[tuple[str, str]]:
+    return [(fault.code, fault.severity) for fault in findings(files)]
+
+
+def test_usual_files_are_not_spoken_of() -> None:
+    """Code, small data, packed models of a reasonable size."""
+    assert (
+        codes(("project/predictor.py", 9_000), ("project/data.json", LARGE_FILE), ("models/iris/1/model.onnx", PACKED_MODELS))
+        == []
+    )
+
+
+@pytest.mark.parametrize("path", ["key.pem", "deep/down/id_rsa", "Credentials.json", "my-service-account-3.json"])
+def test_secrets_are_warned_of(path: str) -> None:
+    """By name, whatever the folder and the case; an image is read by everyone who may pull it."""
+    assert codes((f"project/{path}", 10)) == [("cxpack.secret_file", "warning")]
+
+
+def test_every_pattern_is_matched_in_lower_case() -> None:
+    """Names are compared after lowering them."""
+    assert all(pattern == pattern.lower() for pattern in SECRETS)
+
+
+def test_large_files_are_warned_of() -> None:
+    """With their size and where they could go."""
+    (fault,) = findings([("project/weights.bin", 3 * 2**30)])
+    assert fault.severity == "warning"
+    assert fault.message.startswith("weights.bin has 3.0 GiB; list it in .cortexignore, or keep it in S3")
+
+
+def test_models_beyond_the_limit_are_refused() -> None:
+    """All of them together, with the way to S3."""
+    (fault,) = findings([("models/a/1/model.onnx", PACKED_MODELS), ("models/b/1/model.onnx", 2**30)])
+    assert (fault.code, fault.severity) == ("cxpack.models_too_large", "error")
+    assert "3.0 GiB" in fault.message
+    assert "aws s3 cp --recursive" in fault.message
+
+
+def test_check_says_it(tmp_path: Path) -> None:
+    """And goes on: a warning forbids nothing."""
+    checked = check(a_project(tmp_path, secret__key_dot_pem="x"))
+    assert checked.ok
+    assert [problem.code for problem in checked.problems if problem.severity == "warning"] == ["cxpack.secret_file"]
+
+
+def test_what_cortexignore_lists_is_not_spoken_of(tmp_path: Path) -> None:
+    """Following the advice ends the warning."""
+    assert not check(a_project(tmp_path, secret__key_dot_pem="x", _dot_cortexignore="secret/\n")).problems
