@@ -30,7 +30,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         status: int = parsed.run(parsed)
     except BrokenPipeError:  # the reader of our output has seen enough
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of every command; what it parses has `run`, which takes it and gives the exit status."""
     parser = argparse.ArgumentParser(
         prog="cxpack",
         description="Deploy Cortex projects on plain AWS: `cxpack synth && cdk deploy --all`.",
