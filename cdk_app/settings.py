@@ -8,6 +8,7 @@
     cxpack:vpc          {"id", "cidr", "subnets": [ids], "public": bool}       a VPC of the project's own
     cxpack:zones        two or more availability zones for that VPC            the first two that the region lists
     cxpack:cluster      name of an ECS cluster for the Fargate services        a cluster of the project's own
+    cxpack:build_secrets {"pip": pip.conf, "netrc": .netrc} for image builds   none
 
 Values given with `-c` are text; a mapping is then written as JSON.
 """
@@ -15,7 +16,7 @@ Values given with `-c` are text; a mapping is then written as JSON.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096,
 
 THROTTLE = Throttle(rate=100, burst=200)
 """What every route lets through unless told otherwise, so that a mistake of a caller's has a limit."""
+BUILD_SECRETS = ("pip", "netrc")
+"""Files that image builds may read and no layer keeps: a pip.conf with its indexes, and credentials for them and for git."""
 
 
 class SettingsError(Exception):
@@ -54,6 +57,7 @@ class Settings:
     vpc: ImportedVpc | None = None
     zones: tuple[str, ...] = ()
     cluster: str | None = None
+    build_secrets: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
     def of(cls, context: Callable[[str], Any]) -> "Settings":
@@ -131,6 +135,14 @@ def _vpc(name: str, value: Any) -> ImportedVpc:
     return vpc
 
 
+def _build_secrets(name: str, value: Any) -> Mapping[str, Path]:
+    takes = f'a mapping such as {{"pip": "~/.config/pip/pip.conf"}}, from {" or ".join(BUILD_SECRETS)} to a file that exists'
+    secrets = {key: Path(str(path)).expanduser().absolute() for key, path in _mapping(name, value, takes).items()}
+    if not set(secrets) <= set(BUILD_SECRETS) or not all(path.is_file() for path in secrets.values()):
+        raise SettingsError(f"context key cxpack:{name} takes {takes}")
+    return secrets
+
+
 KEYS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "manifest": ("manifest", _path),
     "env": ("environment", _text(r"[A-Za-z][A-Za-z0-9-]{0,31}", "a word of letters, digits and dashes, 32 at most")),
@@ -140,5 +152,6 @@ KEYS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "vpc": ("vpc", _vpc),
     "zones": ("zones", _zones),
     "cluster": ("cluster", _text(r"[A-Za-z0-9_-]{1,255}", "the name of an ECS cluster")),
+    "build_secrets": ("build_secrets", _build_secrets),
 }
 """Context key without its prefix -> the field of Settings and how its value is read."""

@@ -68,3 +68,14 @@ def test_a_missing_zip_says_what_to_do(api_of: Any, project_in: Any, tmp_path: P
     project = Project(manifest, Settings.of({"cxpack:manifest": str(path)}.get))
     with pytest.raises(ManifestError, match=r"packages\.zip is missing.*run `cxpack synth` again"):
         add_code(Stack(App(), "s"), project, api)
+
+
+def test_build_secrets_reach_the_build_and_nothing_else(synthesize: Any, api_of: Any, tmp_path: Path) -> None:
+    """A private index's address and credentials are read while an image is built; its tag does not depend on them."""
+    (tmp_path / "pip.conf").write_text("[global]\n")
+    plain = synthesize(api_of()).assets["iris"]["dockerImages"]
+    secret = synthesize(api_of(), build_secrets={"pip": str(tmp_path / "pip.conf")}).assets["iris"]["dockerImages"]
+    assert set(plain) == set(secret)
+    ((image,), (bare,)) = secret.values(), plain.values()
+    assert image["source"]["dockerBuildSecrets"] == {"pip": f"src={tmp_path / 'pip.conf'}"}
+    assert "dockerBuildSecrets" not in bare["source"]

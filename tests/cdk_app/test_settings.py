@@ -35,6 +35,12 @@ def test_values_are_taken_from_cdk_json_and_from_the_command_line() -> None:
     assert settings(manifest="out/manifest.json").manifest == Path("out/manifest.json")
 
 
+def test_build_secrets_are_files(tmp_path: Path) -> None:
+    """Absolute, so that the build may run anywhere."""
+    (tmp_path / "pip.conf").write_text("[global]\n")
+    assert settings(build_secrets={"pip": str(tmp_path / "pip.conf")}).build_secrets == {"pip": tmp_path / "pip.conf"}
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -58,6 +64,9 @@ def test_values_are_taken_from_cdk_json_and_from_the_command_line() -> None:
         ("zones", "us-east-1a"),
         ("zones", [1, 2]),
         ("cluster", "a b"),
+        ("build_secrets", "pip.conf"),
+        ("build_secrets", {"pip": "/does/not/exist"}),
+        ("build_secrets", {"token": __file__}),
     ],
 )
 def test_anything_else_names_the_key(key: str, value: Any) -> None:
