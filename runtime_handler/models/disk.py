@@ -15,15 +15,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models.catalog import Files
+from runtime_handler.models.memory import MemoryTier, next_use
 from runtime_handler.models.model import ModelId, TierStatus
 from runtime_handler.models.records import Key, digest, dump_record, is_whole, load_record, sync_files
-
-_tick = count()
 
 
 @dataclass(slots=True)
@@ -33,14 +31,14 @@ class Entry:
     folder: Path
     files: Files
     users: int = 0
-    touched: int = field(default_factory=lambda: next(_tick))
+    touched: int = field(default_factory=next_use)
 
 
 class DiskTier:
-    """The versions on disk. `in_memory` names those that may not be evicted because they are loaded."""
+    """The versions on disk; those that are in `memory` are not evicted, and uses there count here."""
 
-    def __init__(self, root: Path, limit: int | None, budget: int | None, in_memory: Callable[[], set[Key]] = set) -> None:
-        self._root, self._limit, self._budget, self._in_memory = root, limit, budget, in_memory
+    def __init__(self, root: Path, limit: int | None, budget: int | None, memory: MemoryTier) -> None:
+        self._root, self._limit, self._budget, self._memory = root, limit, budget, memory
         self._records = root / ".cxpack" / "records"
         self._staging = root / ".cxpack" / "staging"
         self._locks = root / ".cxpack" / "locks"
@@ -81,12 +79,6 @@ class DiskTier:
         """Whether a version is on disk."""
         return key in self._entries
 
-    def touch(self, key: Key) -> None:
-        """Note a use."""
-        with self._lock:
-            if (entry := self._entries.get(key)) is not None:
-                entry.touched = next(_tick)
-
     @contextmanager
     def version(self, key: ModelId, files: Files, fetch: Callable[[Path], None]) -> Iterator[Path]:
         """The folder of a version, fetched when it is not there; it is not evicted inside the `with`.
@@ -123,7 +115,7 @@ class DiskTier:
                 return None
             if entry is not None:
                 entry.users += 1
-                entry.touched = next(_tick)
+                entry.touched = next_use()
             return entry
 
     def _fetch(self, name: Key, files: Files, fetch: Callable[[Path], None]) -> Entry:
@@ -174,11 +166,11 @@ class DiskTier:
         return used + size <= self._budget
 
     def _evict_one(self) -> bool:
-        in_memory = self._in_memory()
+        in_memory = self._memory.alive()
         free = [name for name, entry in self._entries.items() if entry.users == 0 and name not in in_memory]
         if not free:
             return False
-        self._remove(min(free, key=lambda name: self._entries[name].touched))
+        self._remove(min(free, key=lambda name: max(self._entries[name].touched, self._memory.last_use(name[0])[0])))
         return True
 
     def _add(self, name: Key, entry: Entry) -> Entry:

@@ -79,7 +79,7 @@ def open_manager(
         evicted=lambda _: recorder.record("ModelEviction", 1),
         freed=lambda resident: reclaimer.freed(resident.model.value, resident.bytes),
     )
-    disk = DiskTier(store / api_name, spec.disk_cache_size, spec.disk_cache_bytes, memory.alive)
+    disk = DiskTier(store / api_name, spec.disk_cache_size, spec.disk_cache_bytes, memory)
 
     def open_loads(finished: Callable[[ModelId], None]) -> Loads:
         return Loads(
@@ -201,7 +201,6 @@ class Manager:
                 raise self._unavailable(version)
             order = Order(key=key, files=files, listed=known.listed, wait_s=CAPACITY_WAIT_S)
             load = self._shelf.loads.start(order, request)
-            self._shelf.disk.touch((key, files.fingerprint))
             if not load.done.wait(max(0.0, deadline - time.monotonic())):
                 self._shelf.loads.give_up(load, request)
                 raise loading(version)

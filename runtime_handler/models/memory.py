@@ -6,7 +6,7 @@ a model that was replaced or deleted while a request uses it keeps its slot unti
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -14,8 +14,8 @@ from runtime_handler.errors import NoCapacity
 from runtime_handler.models import lease
 from runtime_handler.models.model import Model, ModelId, TierStatus
 
-_tick = count()
-# The order of uses; a clock may not tell two of them apart.
+next_use = count().__next__
+"""Numbers uses in their order, in both tiers; a clock may not tell two of them apart."""
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +25,7 @@ class Resident:
     model: Model
     bytes: int
     last_access: float | None = None
-    touched: int = field(default_factory=lambda: next(_tick))
+    touched: int = field(default_factory=next_use)
 
 
 class MemoryTier:
@@ -45,6 +45,7 @@ class MemoryTier:
         self._limit, self._budget = limit, budget
         self._clock, self._evicted, self._freed = clock, evicted, freed
         self._leaving: list[Resident] = []
+        self._past: dict[ModelId, tuple[int, float | None]] = {}
         self._reserved: dict[int, int] = {}
         self._waiters = 0
         self._changed = threading.Condition(threading.RLock())
@@ -59,7 +60,7 @@ class MemoryTier:
             if self.table.get(key) is not resident:  # evicted between the two looks
                 request.models.pop()
                 return self.take(key)
-        resident.touched = next(_tick)
+        resident.touched = next_use()
         resident.last_access = self._clock()
         return resident.model
 
@@ -84,7 +85,7 @@ class MemoryTier:
             finally:
                 self._waiters -= 1
                 self._sweep()
-            ticket = next(_tick)
+            ticket = next_use()
             self._reserved[ticket] = size
             return ticket
 
@@ -99,12 +100,17 @@ class MemoryTier:
             self._reserved.pop(ticket, None)
             self._changed.notify_all()
 
-    def install(self, ticket: int, model: Model, waiting: Iterable[lease.Lease] = ()) -> Resident:
+    def install(self, ticket: int, model: Model, waiting: Collection[lease.Lease] = ()) -> Resident:
         """Put a loaded model into its slot, in place of an older one of that id, and into the hands of who waits for it."""
         with self._changed:
             size = self._reserved.pop(ticket)
             before = self.table.get(model.id)
-            resident = Resident(model, size, last_access=before.last_access if before is not None else self._clock())
+            resident = Resident(model, size)
+            used, last_access = self.last_use(model.id)
+            if waiting:
+                resident.last_access = self._clock()
+            elif used >= 0:  # loaded beside the requests, which is no use
+                resident.touched, resident.last_access = used, last_access
             for request in waiting:
                 request.models.append(model)
             self.table[model.id] = resident
@@ -117,8 +123,18 @@ class MemoryTier:
         """Let go of a model; while a request holds it, it keeps counting."""
         with self._changed:
             if (resident := self.table.pop(key, None)) is not None:
+                self._past[key] = resident.touched, resident.last_access
                 self._leave(resident)
                 self._changed.notify_all()
+
+    def last_use(self, key: ModelId) -> tuple[int, float | None]:
+        """The order of a version's last use, -1 for none, and its time; remembered when it is not in memory any more."""
+        resident = self.table.get(key)
+        return (resident.touched, resident.last_access) if resident is not None else self._past.get(key, (-1, None))
+
+    def forget(self, key: ModelId) -> None:
+        """Drop what is remembered of a version that is gone."""
+        self._past.pop(key, None)
 
     def alive(self) -> set[tuple[ModelId, str]]:
         """Every model that is in memory, with its fingerprint: those in the table, and replaced ones still in use."""
@@ -176,6 +192,7 @@ class MemoryTier:
             if id(victim.model) in lease.held():
                 self.table[victim.model.id] = victim  # a request took it at the last moment
             else:
+                self._past[victim.model.id] = victim.touched, victim.last_access
                 self._evicted(victim.model.id)
                 self._freed(victim)
         return True

@@ -92,7 +92,8 @@ class Shelf:
         return [
             version_status(
                 version,
-                resident=self.memory.table.get(version.id),
+                resident=version.id in self.memory.table,
+                last_access=self.memory.last_use(version.id)[1],
                 failure=self.loads.failures.get(version.id),
                 loading=version.id in flying,
                 on_disk=version.id in on_disk or (model.listed is not None and model.listed.in_place is not None),
@@ -140,5 +141,6 @@ class Shelf:
 
     def _let_go(self, key: ModelId) -> None:
         self.memory.drop(key)
+        self.memory.forget(key)
         self.disk.drop(key)
         self.loads.forget(key)

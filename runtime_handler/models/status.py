@@ -5,12 +5,18 @@ from typing import Any
 
 from runtime_handler.models.catalog import Catalog, Version
 from runtime_handler.models.failures import Failure
-from runtime_handler.models.memory import Resident
 from runtime_handler.models.model import ModelStatus, State
 
 
 def version_status(
-    version: Version, *, resident: Resident | None, failure: Failure | None, loading: bool, on_disk: bool, on_demand: bool
+    version: Version,
+    *,
+    resident: bool,
+    last_access: float | None,
+    failure: Failure | None,
+    loading: bool,
+    on_disk: bool,
+    on_demand: bool,
 ) -> ModelStatus:
     """The status of one version. One that serves older files than the store holds is ready, and tells the error."""
     settled = version.settled
@@ -20,7 +26,7 @@ def version_status(
         error = failure.error
     elif version.steady and version.problem is not None:
         error = version.problem
-    if resident is not None:
+    if resident:
         state = "ready"
     elif settled is None:
         state = "failed" if error is not None else "settling"
@@ -32,10 +38,10 @@ def version_status(
         name=version.id.name,
         version=version.id.version,
         state=state,
-        memory=resident is not None,
+        memory=resident,
         disk=on_disk,
         bytes=(settled or version.files).bytes,
-        last_access=resident.last_access if resident is not None else None,
+        last_access=last_access,
         error=error,
         next_retry=failure.retry_at if failure is not None else None,
     )

@@ -93,6 +93,18 @@ def test_what_a_request_holds_is_not_evicted(tmp_path: Path) -> None:
     assert tiers(manager)[0] == {"b", "c"}
 
 
+def test_uses_in_memory_count_on_disk(tmp_path: Path) -> None:
+    """What was used last stays on disk longest, also when those uses never touched the disk; and status tells when."""
+    bucket = a_bucket("a", "b", "c", "d")
+    manager = started(tmp_path, bucket, (2, 3))
+    for name in ("a", "b", "a", "c", "d"):
+        bucket.clock.sleep(1)
+        request(manager, name)
+    assert tiers(manager) == ({"c", "d"}, {"a", "c", "d"})
+    used = {status.name: status.last_access for status in manager.status()}
+    assert used == {"a": 1_000_003, "b": 1_000_002, "c": 1_000_004, "d": 1_000_005}
+
+
 def test_a_request_that_needs_more_models_than_fit_is_refused_at_once(tmp_path: Path) -> None:
     """Waiting for oneself is pointless."""
     manager = started(tmp_path, a_bucket("a", "b"), (1, 2))
