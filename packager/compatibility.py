@@ -4,7 +4,7 @@ Nothing is dropped in silence: each key of the grammar stands in exactly one cla
 A key that is in no table below is honoured.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,7 +61,7 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
         "deploy.instance_type": "Lambda has no instance types",
     },
     "ecs": {
-        "autoscaling.init_replicas": "used when the service is first created",
+        "autoscaling.init_replicas": "left out: a service starts with one task, and the autoscaler brings it to min_replicas",
         "autoscaling.window": "target tracking averages over CloudWatch's own periods",
         "autoscaling.downscale_stabilization_period": _COOLDOWN,
         "autoscaling.upscale_stabilization_period": _COOLDOWN,
@@ -70,6 +70,9 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
         "autoscaling.downscale_tolerance": _OWN_STEPS,
         "autoscaling.upscale_tolerance": _OWN_STEPS,
         "deploy.package": "ECS runs images only",
+        "deploy.memory": "ECS tasks are sized by compute.mem",
+        "deploy.timeout": "a request to ECS ends when the gateway gives up, after 30 s",
+        "deploy.instance_type": "APIs without an accelerator run on Fargate, which has no instance types",
         "deploy.ephemeral_storage": "ECS tasks have /tmp in a volume of their own",
         "deploy.snap_start": "only Lambda has snapshots",
         "deploy.provisioned_concurrency": "ECS keeps autoscaling.min_replicas ready",
@@ -120,6 +123,13 @@ def problems(api: ApiSpec, target: Target) -> Iterator[Problem]:
         yield api.problem(path, f"cxpack.{kind}", how, severity="warning" if kind == "approximated" else "error")
 
 
+_WHEN: Mapping[str, Callable[[ApiSpec], bool]] = {
+    "compute.gpu": lambda api: api.compute.gpu > 0,
+    "compute.inf": lambda api: api.compute.inf > 0,
+    "deploy.instance_type": lambda api: not (api.compute.gpu or api.compute.inf),
+}
+"""Keys whose row counts for some APIs only; for the others they are honoured."""
+
+
 def _of_this(api: ApiSpec, path: str, target: Target) -> tuple[Class, str]:
-    unused = (path == "compute.gpu" and not api.compute.gpu) or (path == "compute.inf" and not api.compute.inf)
-    return ("honoured", "") if unused else treatment(path, target)
+    return treatment(path, target) if path not in _WHEN or _WHEN[path](api) else ("honoured", "")

@@ -58,7 +58,7 @@ DEPLOY = Section(
             "version of Python (default: 3.12, where the image is offered with it)",
         ),
         Field("architecture", Choice(("x86_64", "arm64")), "processor", default="x86_64"),
-        Field("memory", Integer(Range(minimum=128)), "memory in MB, instead of the one derived from compute.mem"),
+        Field("memory", Integer(Range(minimum=128, maximum=10240)), "memory on Lambda in MB, instead of what compute asks for"),
         Field("timeout", Duration(Range(minimum=1, maximum=900)), "longest time for one request"),
         Field("ephemeral_storage", Integer(Range(minimum=512, maximum=10240)), "size of /tmp on Lambda in MB"),
         Field("snap_start", Boolean(), "start Lambda functions from a snapshot", default=False),
