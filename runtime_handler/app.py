@@ -30,7 +30,7 @@ from runtime_handler.errors import (
 )
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
-from runtime_handler.request import Answer, Headers, Request
+from runtime_handler.request import Answer, Headers, Request, log_fields
 from runtime_handler.sagemaker import MultiModel
 from runtime_handler.service import Service
 from runtime_handler.status import status_of
@@ -143,6 +143,7 @@ class App:
         started = time.perf_counter()
         status = 500
         sending = False
+        request = None
         try:
             try:
                 request = await read_request(scope, receive, identity, parse_forms=self._service.reads_payload)
@@ -163,15 +164,15 @@ class App:
             await send_answer(scope, receive, send, _identified(error_answer(PredictorFailed()), identity))
         finally:
             self._gate.leave()
-            self._done(status, identity, (time.perf_counter() - started) * 1000)
+            self._done(status, request, (time.perf_counter() - started) * 1000)
 
-    def _done(self, status: int, identity: str, milliseconds: float) -> None:
+    def _done(self, status: int, request: Request | None, milliseconds: float) -> None:
         self._recorder.record("StatusCode", 1, Code=STATUS_CLASSES[status // 100])
         self._recorder.record("Latency", milliseconds)
-        if milliseconds >= SLOW_MS:
-            log.warning("slow request", extra={"request_id": identity, "status": status, "duration_ms": round(milliseconds)})
-        elif self._log_requests:
-            log.debug("request", extra={"request_id": identity, "status": status, "duration_ms": round(milliseconds, 3)})
+        slow = milliseconds >= SLOW_MS
+        if slow or self._log_requests:
+            fields = {"status": status, "duration_ms": round(milliseconds, 3), **(log_fields(request) if request else {})}
+            log.log(logging.WARNING if slow else logging.DEBUG, "slow request" if slow else "request", extra=fields)
 
     def _refusal(self) -> ServeError | None:
         """Why the request may not come in; None lets it in, and it must leave the gate."""

@@ -13,7 +13,7 @@ from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
 from runtime_handler.predictors.provenance import comes_from
-from runtime_handler.request import Answer, Request
+from runtime_handler.request import Answer, Request, log_fields
 from runtime_handler.sagemaker import default_model
 
 log = logging.getLogger("cxpack")
@@ -51,8 +51,11 @@ class SingleCalls:
         if request.model is not None:
             default_model.set(request.model)
         try:
-            with lease.Lease():
-                prediction = predictor.predict(**arguments)
+            with lease.Lease() as held:
+                try:
+                    prediction = predictor.predict(**arguments)
+                finally:
+                    request.used = held.models[-1].id if held.models else None
             answer = answer_of(prediction)
         except Exception as error:  # noqa: BLE001  the boundary to the user's code: one failing request must not end the process
             return answer_to(error, arguments.get("payload"), request)
@@ -99,6 +102,5 @@ def run_post_predict(predictor: Predictor, arguments: Mapping[str, Any], request
 
 def failed(method: str, error: Exception, request: Request) -> PredictorFailed:
     """Log what the user's code raised, and return what stands for it."""
-    extra: dict[str, Any] = {"traceback": user_traceback(error), "request_id": request.id}
-    log.error("%s raised %s", method, describe(error), extra=extra)
+    log.error("%s raised %s", method, describe(error), extra={"traceback": user_traceback(error), **log_fields(request)})
     return PredictorFailed()

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from runtime_handler.models.model import ModelId
+
 Headers = list[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
 class Request:
     """What the caller sent. `form` is the parsed form of a form content type, whose `body` is then empty; `model` is the one of
-    several that a SageMaker endpoint sends this request to.
+    several that a SageMaker endpoint sends this request to; `used` is the one that predict asked for last, for the log.
     """
 
     body: bytes
@@ -19,6 +21,15 @@ class Request:
     id: str
     form: Any = None
     model: str | None = None
+    used: ModelId | None = None
+
+
+def log_fields(request: Request) -> dict[str, Any]:
+    """What a log line says of a request."""
+    fields: dict[str, Any] = {"request_id": request.id}
+    if request.used is not None:
+        fields |= {"model": request.used.name, "version": request.used.version}
+    return fields
 
 
 @dataclass(slots=True)

@@ -25,10 +25,11 @@ class Board:
     def __init__(self, workers: int, slots: int) -> None:
         self.workers = workers
         self.slots = slots
-        counters = 4 * (workers + 1)
-        self._memory = memoryview(mmap.mmap(-1, counters + slots))
-        self._counts = self._memory[:counters].cast("i")
-        self._states = self._memory[counters:]
+        counters = 8 * (workers + 1)
+        self._memory = memoryview(mmap.mmap(-1, counters + 8 * slots + slots))
+        self._counts = self._memory[:counters].cast("q")
+        self._taken = self._memory[counters : counters + 8 * slots].cast("q")
+        self._states = self._memory[counters + 8 * slots :]
 
     def in_flight(self) -> int:
         """Requests in flight in all workers."""
@@ -58,6 +59,18 @@ class Board:
     def state(self, slot: int) -> int:
         """A `Connection`."""
         return self._states[slot]
+
+    def taken(self, slot: int) -> int:
+        """Bytes read from the connection, by all workers that had it."""
+        return self._taken[slot]
+
+    def add_taken(self, slot: int, count: int) -> None:
+        """Called by the worker that has the connection."""
+        self._taken[slot] += count
+
+    def set_taken(self, slot: int, count: int) -> None:
+        """Called by the supervisor before a worker has the connection."""
+        self._taken[slot] = count
 
     def set_state(self, slot: int, state: int) -> None:
         """Called by the worker that has the connection, and by the supervisor when there is none."""

@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from runtime_handler.entrypoints.board import Board, Connection
+from runtime_handler.entrypoints.board import Board
+from runtime_handler.entrypoints.tracked import TrackedProtocol
 
 SLOT_BYTES = 4
 READY = b"ready"
@@ -61,7 +60,7 @@ class Handed:
         self._taking: set[asyncio.Task[Any]] = set()
         self._unsaid: deque[bytes] = deque()
 
-    def protocol(self) -> type[HttpToolsProtocol]:
+    def protocol(self) -> type[TrackedProtocol]:
         """Uvicorn's protocol, which keeps its connection's state on the board."""
         return TrackedProtocol
 
@@ -129,39 +128,3 @@ class Handed:
             return
         if server.should_exit:
             made.shutdown()
-
-
-class TrackedProtocol(HttpToolsProtocol):
-    """A connection whose state survives its process."""
-
-    def track(self, board: Board, slot: int, done_with: Callable[[int], None]) -> None:
-        """Keep the state of this connection at `slot`, and call `done_with` when it is closed."""
-        self._board, self._slot, self._done_with = board, slot, done_with
-
-    def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol."""
-        if self._board.state(self._slot) == Connection.IDLE:
-            self._board.set_state(self._slot, Connection.ASKED)
-        super().data_received(data)
-
-    def on_response_complete(self) -> None:
-        """See uvicorn's protocol."""
-        # What is still to be written is lost with this process, so the connection cannot be handed on.
-        unsent = self.transport.get_write_buffer_size() > 0 or self.pipeline
-        self._board.set_state(self._slot, Connection.ANSWERING if unsent else Connection.IDLE)
-        super().on_response_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio.Protocol."""
-        super().connection_lost(exc)
-        self._done_with(self._slot)
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        send = cycle.send
-
-        async def send_marked(message: Any) -> None:
-            self._board.set_state(self._slot, Connection.ANSWERING)
-            await send(message)
-
-        cycle.send = send_marked
-        super()._start_asgi_task(cycle, app)

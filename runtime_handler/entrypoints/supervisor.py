@@ -23,6 +23,7 @@ from runtime_handler.entrypoints.board import Board, Connection, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import READY, SLOT_BYTES, Handed
 from runtime_handler.entrypoints.farewell import Farewell
+from runtime_handler.entrypoints.kernel import bytes_taken
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.metrics.in_flight import InFlightSampler
@@ -69,7 +70,7 @@ class Supervisor:
         self._exit_code = 0
         self._asked_to_stop = False
         self._turn = 0
-        self._waiting: deque[socket.socket] = deque()
+        self._waiting: deque[tuple[socket.socket, int]] = deque()
 
     def run(self) -> int:
         """The exit code of the replica."""
@@ -95,7 +96,7 @@ class Supervisor:
             if self._asked_to_stop:
                 self._stop(0)
             for _ in range(len(self._waiting)):
-                self._hand_over(self._waiting.popleft())
+                self._hand_over(*self._waiting.popleft())
             now = time.monotonic()
             if now >= next_sample:
                 next_sample += 1
@@ -105,7 +106,7 @@ class Supervisor:
             self._respawn(now)
             self._kill_stragglers(now)
         self._farewell.close()
-        for connection in self._waiting:
+        for connection, _ in self._waiting:
             connection.close()
         self._composed.recorder.flush()
         return self._exit_code
@@ -153,7 +154,11 @@ class Supervisor:
         self._selector.close()
         self._listener.close()
         ours.close()
-        for connection in (*self._connections.values(), *self._waiting, *(worker.channel for worker in self._workers.values())):
+        for connection in (
+            *self._connections.values(),
+            *(connection for connection, _ in self._waiting),
+            *(worker.channel for worker in self._workers.values()),
+        ):
             connection.close()
         self._farewell.forget()
         gate = WorkerGate(self._board, number, self._limit)
@@ -193,14 +198,15 @@ class Supervisor:
             except OSError as error:  # the caller is gone, or there are too many open files
                 log.warning("a connection could not be accepted: %s", error)
                 return
-            self._hand_over(connection)
+            self._hand_over(connection, 0)
 
-    def _hand_over(self, connection: socket.socket) -> None:
+    def _hand_over(self, connection: socket.socket, taken: int) -> None:
         """To the ready worker with the least to do; when none can take it, it waits."""
         candidates = sorted(self._workers.values(), key=self._load)
         for worker in candidates if self._free else ():
             slot = self._free.pop()
             self._board.set_state(slot, Connection.IDLE)
+            self._board.set_taken(slot, taken)
             try:
                 socket.send_fds(worker.channel, [slot.to_bytes(SLOT_BYTES, "big")], [connection.fileno()])
             except OSError:  # it has just died, or has not yet taken up what it was handed
@@ -211,7 +217,7 @@ class Supervisor:
             self._turn += 1
             worker.turn = self._turn
             return
-        self._waiting.append(connection)
+        self._waiting.append((connection, taken))
 
     def _load(self, worker: Worker) -> tuple[bool, int, int, int]:
         return (not worker.ready, self._board.in_flight_of(worker.number), len(worker.slots), worker.turn)
@@ -231,13 +237,14 @@ class Supervisor:
         if self._stopping_since is None:
             self._replace(worker, code)
         for slot in sorted(worker.slots):
-            self._orphan(self._release(worker, slot), self._board.state(slot))
+            self._orphan(self._release(worker, slot), self._board.state(slot), self._board.taken(slot))
 
-    def _orphan(self, connection: socket.socket, state: int) -> None:
-        if state == Connection.ASKED:
+    def _orphan(self, connection: socket.socket, state: int, taken: int) -> None:
+        lost = (bytes_taken(connection) or 0) > taken  # read by a worker that died before it could say so
+        if state == Connection.ASKED or (state == Connection.IDLE and lost):
             self._farewell.refuse(connection)
         elif state == Connection.IDLE and self._stopping_since is None:
-            self._hand_over(connection)
+            self._hand_over(connection, taken)
         else:
             connection.close()
 

@@ -1,0 +1,61 @@
+"""What the log of a server says."""
+
+import json
+from pathlib import Path
+
+from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec
+from tests.runtime_handler.harness import ECHO, a_spec, serving, write_context
+
+WITH_MODEL = """
+import logging
+
+class PythonPredictor:
+    def __init__(self, config, python_client):
+        self.client = python_client
+
+    def load_model(self, model_path):
+        return 1
+
+    def predict(self, payload):
+        logging.getLogger("mine").info("saw %s", payload)
+        return self.client.get_model() / payload
+"""
+
+
+def test_lines_are_json_with_request_model_and_version(tmp_path: Path) -> None:
+    """The user's records and ours; a failing request names its id and the model that it used, with the whole traceback."""
+    models = ModelsSpec(paths=(ModelPath(name=SINGLE_MODEL, path="models/m"),))
+    context = write_context(tmp_path / "context", {"predictor.py": WITH_MODEL}, a_spec(models=models, log_level="debug"))
+    (context / "models/m/7").mkdir(parents=True)
+    (context / "models/m/7/w").write_text("w")
+    with serving(context, CXPACK_MODEL_STORE=str(tmp_path / "store")) as server:
+        assert server.client.post("/iris", json=2, headers={"x-request-id": "good"}).json() == 0.5
+        assert server.client.post("/iris", json=0, headers={"x-request-id": "bad"}).status_code == 500
+        lines = [json.loads(line) for line in server.stderr.splitlines()]
+    messages = [line["message"] for line in lines]
+    assert "saw 2" in messages
+    done = next(line for line in lines if line["message"] == "request" and line.get("request_id") == "good")
+    assert (done["status"], done["model"], done["version"]) == (200, SINGLE_MODEL, 7)
+    assert done["duration_ms"] > 0
+    failed = next(line for line in lines if "ZeroDivisionError" in line["message"])
+    assert (failed["request_id"], failed["model"], failed["version"], failed["level"]) == ("bad", SINGLE_MODEL, 7, "error")
+    assert failed["traceback"].splitlines()[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_requests_are_not_logged_one_by_one(tmp_path: Path) -> None:
+    """At the default level a thousand good requests leave no line."""
+    with serving(write_context(tmp_path, {"predictor.py": ECHO})) as server:
+        for _ in range(20):
+            server.client.post("/iris", json=1)
+        assert len(server.stderr.splitlines()) == 2  # listening, ready
+
+
+def test_text_is_for_people(tmp_path: Path) -> None:
+    """CXPACK_LOG_FORMAT=text: plain lines, the traceback below, and no metric lines between the user's prints."""
+    predictor = ECHO.replace("return payload", "print('hello', payload); return 1 / payload")
+    with serving(write_context(tmp_path, {"predictor.py": predictor}), CXPACK_LOG_FORMAT="text") as server:
+        server.client.post("/iris", json=0)
+        assert server.stop() == 0
+        assert "iris error: predict raised ZeroDivisionError" in server.stderr
+        assert "\nZeroDivisionError: division by zero" in server.stderr
+        assert server.stdout == "hello 0\n"
