@@ -60,17 +60,18 @@ def test_while_the_constructor_runs_everything_says_later(tmp_path: Path) -> Non
 
 def test_requests_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
     """max_replica_concurrency counts running and waiting requests; health checks are not among them."""
-    context = write_context(tmp_path, {"predictor.py": WAITS}, max_replica_concurrency=2)
+    context = write_context(tmp_path, {"predictor.py": WAITS}, a_spec(threads_per_process=2), max_replica_concurrency=2)
     with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
-        running = [pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60) for _ in range(2)]
-        wait_until(context / "project/go.waiting")
-        refused = server.client.post("/iris", json=None)
-        while refused.status_code == 200:  # the second request is not there yet
-            refused = server.client.post("/iris", json=None)
+        running = []
+        for name in ("first", "second"):
+            running.append(pool.submit(httpx.post, server.url + "/iris", json=name, timeout=60))
+            wait_until(context / f"project/{name}.waiting")
+        refused = server.client.post("/iris", json="third")
         assert (refused.status_code, refused.json()["kind"]) == (503, "overloaded")
         assert refused.headers["retry-after"]
         assert server.client.get("/ping").status_code == 200
-        (context / "project/go").touch()
+        for name in ("first", "second"):
+            (context / f"project/{name}").touch()
         assert [future.result().status_code for future in running] == [200, 200]
         assert server.client.post("/iris", json=None).status_code == 200
 
