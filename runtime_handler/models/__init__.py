@@ -1,1 +1,15 @@
-"""Which model versions exist, which are on disk, which are loaded."""
+"""Which model versions exist, which are on disk, which are loaded.
+
+Where to look, from the files to the request::
+
+    version.py    integers as versions            layout.py    which files make a whole version
+    source.py     what a place of files can do    s3.py, bucket.py, local.py, places.py    the places
+    scan.py       one look at all model paths     pins.py      desired state beside the models
+    catalog.py    what exists and has settled     choice.py    what "latest" means, what is worth loading
+    disk.py       the disk tier, records.py       memory.py    the memory tier, lease.py    who holds what
+    loads.py      one load for all who wait       failures.py  what failed, when it is tried again
+    workers.py    the threads of loads            reclaim.py   memory back to the system
+    shelf.py      the tables of this moment       updates.py   the refresh step, refresh.py    who calls it
+    manager.py    what requests see               folders.py   SageMaker's models by folder
+    status.py     what /-/status says             refusals.py  why a model cannot be served
+"""
