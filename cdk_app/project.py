@@ -100,6 +100,19 @@ class Project:
         """Whether a splitter sends requests to the API."""
         return any(split.name == api.name for splitter in self.manifest.splitters for split in splitter.splits)
 
+    def split_apis(self, splitter: ManifestSplitter) -> list[ManifestApi]:
+        """The APIs of a splitter's splits, in their order.
+
+        Raises ManifestError when the manifest has no such API.
+        """
+        apis = {api.name: api for api in self.manifest.apis}
+        missing = [split.name for split in splitter.splits if split.name not in apis]
+        if missing:
+            raise ManifestError(
+                f"{splitter.name} splits to {', '.join(missing)}, which the manifest lacks; run `cxpack synth` again"
+            )
+        return [apis[split.name] for split in splitter.splits]
+
     def sleeps(self, api: Endpoint) -> bool:
         """Whether the API may have no replica, and is then woken by its route, whose calls must be counted for that."""
         return isinstance(api, ManifestApi) and api.target == "ecs" and api.public and api.scaling.min_replicas == 0

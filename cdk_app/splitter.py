@@ -12,26 +12,14 @@ from cdk_app.facts import learn_backend
 from cdk_app.http_api import add_route, through_load_balancer
 from cdk_app.load_balancing import Share, Transform, add_rule
 from cdk_app.project import Project
-from packager.manifest import ManifestApi, ManifestError, ManifestSplitter
-
-
-def split_apis(project: Project, splitter: ManifestSplitter) -> list[ManifestApi]:
-    """The APIs of the splits, in their order.
-
-    Raises ManifestError when the manifest has no such API.
-    """
-    apis = {api.name: api for api in project.manifest.apis}
-    missing = [split.name for split in splitter.splits if split.name not in apis]
-    if missing:
-        raise ManifestError(f"{splitter.name} splits to {', '.join(missing)}, which the manifest lacks; run `cxpack synth` again")
-    return [apis[split.name] for split in splitter.splits]
+from packager.manifest import ManifestApi, ManifestSplitter
 
 
 def add_splitter(stack: Stack, project: Project, splitter: ManifestSplitter) -> None:
     """The listener's rule with its weights, and the route to it."""
     shares = [
         Share(group_of(stack, project, api, number), split.weight)
-        for number, (split, api) in enumerate(zip(splitter.splits, split_apis(project, splitter), strict=True), start=1)
+        for number, (split, api) in enumerate(zip(splitter.splits, project.split_apis(splitter), strict=True), start=1)
     ]
     pattern = "^" + splitter.endpoint.replace(".", r"\.")
     rewrite = Transform(

@@ -7,10 +7,8 @@ from cdk_app.alarms import add_model_alarms
 from cdk_app.dashboard import add_dashboards
 from cdk_app.history import add_history
 from cdk_app.http_api import add_route, add_shared_http_api
-from cdk_app.network import add_network
 from cdk_app.project import SHARED, Project
-from cdk_app.splitter import add_splitter, split_apis
-from cdk_app.targets import TARGETS
+from cdk_app.targets import add_target
 from packager.manifest import ManifestApi, ManifestSplitter
 
 WHY = "reads its SSM parameters"
@@ -29,7 +27,7 @@ def add_stacks(app: Construct, project: Project) -> None:
         stacks[api.name].add_stack_dependency(shared, WHY)
     for splitter in project.manifest.splitters:
         stack = add_splitter_stack(app, project, splitter)
-        for before in (shared, *(stacks[api.name] for api in split_apis(project, splitter))):
+        for before in (shared, *(stacks[api.name] for api in project.split_apis(splitter))):
             stack.add_stack_dependency(before, WHY)
 
 
@@ -39,6 +37,8 @@ def add_shared_stack(app: Construct, project: Project) -> Stack:
     if project.has_routes:
         add_shared_http_api(stack, project)
     if project.has_services:
+        from cdk_app.network import add_network  # here, for a project of functions alone does without
+
         add_network(stack, project)
     add_dashboards(stack, project)
     return stack
@@ -47,8 +47,8 @@ def add_shared_stack(app: Construct, project: Project) -> Stack:
 def add_api_stack(app: Construct, project: Project, api: ManifestApi) -> Stack:
     """The target that the packager chose, and its route."""
     stack = _stack(app, project, api.name, f"{api.kind} {api.name} on {api.target}, {api.size}: {api.reason}", api=api.name)
-    integration = TARGETS[api.target](stack, project, api)
-    if api.public and integration is not None:
+    integration = add_target(stack, project, api)
+    if api.public:
         add_route(stack, project, api, integration)
     if project.settings.alarms_topic is not None:  # they tell someone, or are for nothing
         add_model_alarms(stack, project, api)
@@ -59,6 +59,8 @@ def add_splitter_stack(app: Construct, project: Project, splitter: ManifestSplit
     """The weights and the route of a TrafficSplitter."""
     shares = ", ".join(f"{split.name} {split.weight} %" for split in splitter.splits)
     stack = _stack(app, project, splitter.name, f"TrafficSplitter {splitter.name}: {shares}", api=splitter.name)
+    from cdk_app.splitter import add_splitter
+
     add_splitter(stack, project, splitter)
     return stack
 

@@ -122,8 +122,8 @@ def project_in() -> Callable[[Path, Manifest], Path]:
 
 
 @pytest.fixture(scope="session")
-def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
-    """(API, ..., project="p", **settings) -> Synthesized, in this process."""
+def synthesize_manifest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Synthesized]:
+    """(path of a manifest.json, **settings) -> Synthesized, in this process."""
     from aws_cdk import App
 
     from cdk_app.history import synthesize as write_assembly
@@ -131,22 +131,33 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     from cdk_app.settings import Settings
     from cdk_app.stacks import add_stacks
 
-    def run(*apis: ManifestApi, project: str = "p", splitters: tuple[ManifestSplitter, ...] = (), **settings: Any) -> Synthesized:
-        folder = tmp_path_factory.mktemp("project")
-        manifest = Manifest(project=project, apis=apis, splitters=splitters)
-        path = write_project(folder / "cxpack.out", manifest)
+    def run(path: Path, **settings: Any) -> Synthesized:
+        folder = tmp_path_factory.mktemp("assembly")
+        manifest = Manifest.load(path.read_text())
         context = {f"cxpack:{key}": value for key, value in settings.items()} | {"cxpack:manifest": str(path)}
-        app = App(outdir=str(folder / "cdk.out"), auto_synth=False, builtin_cloud_formation_validation=False, context=context)
+        app = App(outdir=str(folder), auto_synth=False, builtin_cloud_formation_validation=False, context=context)
         checked = Settings.of(context.get)
         add_stacks(app, Project(manifest, checked))
         write_assembly(app)
-        prefix = f"{project}-{checked.environment}-"
+        prefix = f"{manifest.project}-{checked.environment}-"
 
         def read(suffix: str) -> dict[str, Any]:
-            found = sorted((folder / "cdk.out").glob(f"{prefix}*{suffix}"))
+            found = sorted(folder.glob(f"{prefix}*{suffix}"))
             return {file.name.removeprefix(prefix).removesuffix(suffix): json.loads(file.read_text()) for file in found}
 
-        return Synthesized(app, read(".template.json"), read(".assets.json"), folder / "cdk.out")
+        return Synthesized(app, read(".template.json"), read(".assets.json"), folder)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def synthesize(tmp_path_factory: pytest.TempPathFactory, synthesize_manifest: Callable[..., Synthesized]) -> Synthesize:
+    """(API, ..., project="p", splitters=(), **settings) -> Synthesized."""
+
+    def run(*apis: ManifestApi, project: str = "p", splitters: tuple[ManifestSplitter, ...] = (), **settings: Any) -> Synthesized:
+        folder = tmp_path_factory.mktemp("project")
+        manifest = Manifest(project=project, apis=apis, splitters=splitters)
+        return synthesize_manifest(write_project(folder / "cxpack.out", manifest), **settings)
 
     return run
 

@@ -1,0 +1,36 @@
+"""Every example, from its cortex.yaml to templates that hold AWS's rules."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from packager.check import check
+from packager.synth import synth
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/cortex.yaml"))
+KINDS = {"AWS::Lambda::Function": "lambda", "AWS::ECS::Service": "ecs"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_becomes_stacks(example: str, tmp_path: Path, synthesize_manifest: Any) -> None:
+    """Each API runs where check said, and cdk-nag finds nothing that was not accepted."""
+    from cdk_nag import AwsSolutionsChecks
+
+    project = tmp_path / example
+    shutil.copytree(ROOT / "examples" / example, project, ignore=shutil.ignore_patterns("cxpack.out", "cdk.*"))
+    checked = check(project / "cortex.yaml")
+    written = synth(checked, project / "cxpack.out")
+    made = synthesize_manifest(written.out / "manifest.json")
+    placed = {api.name: api.target for api in written.manifest.apis}
+    found = {
+        stack: KINDS[resource["Type"]]
+        for stack, template in made.templates.items()
+        for resource in template["Resources"].values()
+        if resource["Type"] in KINDS
+    }
+    assert found == placed
+    report = AwsSolutionsChecks(made.app, verbose=True).validate_scope(made.app)
+    assert not [f"{violation.rule_name}: {violation.description}" for violation in report.violations]
