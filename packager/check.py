@@ -4,7 +4,7 @@ Nothing is written and nobody is asked, unless S3 is to be: no network, no AWS a
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,11 @@ class Check:
     def deployable(self) -> tuple[CheckedApi, ...]:
         """The APIs that `synth` writes."""
         return tuple(api for api in self.apis if api.placement is not None)
+
+    def adding(self, code: str, message: str) -> "Check":
+        """The same with an error that concerns the file as a whole."""
+        problem = Problem(severity="error", code=code, file=str(self.file), line=None, path="", message=message)
+        return replace(self, problems=in_order([*self.problems, problem]))
 
     def as_json(self) -> dict[str, Any]:
         """The answer of `--format json`."""

@@ -5,14 +5,16 @@ then whole folders are renamed into place and the manifest, which alone says wha
 cxpack did not write stay where they are.
 """
 
+import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 from packager.context import BuildContext, ContextFile
-from packager.manifest import Manifest, ManifestError
+from packager.manifest import Manifest
 
 MANIFEST = "manifest.json"
 EPOCH = 315_532_800
@@ -24,47 +26,50 @@ class NotOurs(Exception):
 
 
 def write_output(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]) -> dict[str, bool]:
-    """Write the contexts and the manifest into `out`; tells of every API whether its context changed.
+    """Write the contexts and the manifest into `out`; tells of every API whether its context or its entry changed.
 
     Raises NotOurs when a context would overwrite a folder that no manifest of ours names, OSError when the disk refuses.
     """
-    before = _previous_apis(out)
+    before = _entries(_read(out / MANIFEST), out)
     for context in contexts:
         if context.api not in before and (out / context.api).exists():
             raise NotOurs(
                 f"{out / context.api} is in the way: cxpack did not write it; move it, or choose another folder with -o"
             )
-    changed = {context.api: not _holds(out / context.api, context) for context in contexts}
+    compared: dict[tuple[int, bytes | Path], bool] = {}
+    rewritten = {context.api for context in contexts if not _holds(out / context.api, context, compared)}
     text = manifest.dump().encode()
-    gone = before - {context.api for context in contexts}
-    if not any(changed.values()) and not gone and _read(out / MANIFEST) == text:
-        return changed
+    now = _entries(text, out)
+    gone = before.keys() - now.keys()
+    if rewritten or gone or before != now or _read(out / MANIFEST) != text:
+        _replace(out, text, [context for context in contexts if context.api in rewritten], gone)
+    return {name: name in rewritten or before.get(name) != entry for name, entry in now.items()}
+
+
+def _replace(out: Path, manifest: bytes, contexts: Sequence[BuildContext], gone: Iterable[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     staging = Path(mkdtemp(prefix=".staging-", dir=out))
     try:
-        write_contexts(staging, [context for context in contexts if changed[context.api]])
-        _write_file(staging / MANIFEST, text)
-        for name in sorted(gone | {name for name, differs in changed.items() if differs}):
+        write_contexts(staging, contexts)
+        _write_file(staging / MANIFEST, manifest)
+        for name in gone:
             if (out / name).exists():
                 (out / name).rename(staging / f"old-{name}")
-            if name not in gone:
-                (staging / name).rename(out / name)
+        for context in contexts:
+            if (out / context.api).exists():
+                (out / context.api).rename(staging / f"old-{context.api}")
+            (staging / context.api).rename(out / context.api)
         (staging / MANIFEST).replace(out / MANIFEST)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return changed
 
 
-def _previous_apis(out: Path) -> set[str]:
-    text = _read(out / MANIFEST)
-    if text is None:
-        return set()
+def _entries(manifest: bytes | None, out: Path) -> dict[str, Any]:
+    """The APIs of a manifest by name, of whatever version of cxpack: the output of an older one is replaced, not refused."""
     try:
-        return {api.name for api in Manifest.load(text.decode()).apis}
-    except (ManifestError, UnicodeDecodeError, KeyError, TypeError):
-        raise NotOurs(
-            f"{out / MANIFEST} was not written by this version of cxpack; delete {out}, or choose another folder with -o"
-        ) from None
+        return {} if manifest is None else {api["name"]: api for api in json.loads(manifest)["apis"]}
+    except (ValueError, KeyError, TypeError):
+        raise NotOurs(f"{out / MANIFEST} is not cxpack's; move it, or choose another folder with -o") from None
 
 
 def _read(path: Path) -> bytes | None:
@@ -74,12 +79,20 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _holds(folder: Path, context: BuildContext) -> bool:
+def _holds(folder: Path, context: BuildContext, compared: dict[tuple[int, bytes | Path], bool]) -> bool:
+    """Whether the folder is the context; files that several APIs share are one inode, and are compared once."""
     wanted = {file.path: file for file in context.files}
-    return set(_paths(folder)) == set(wanted) and all(
-        (folder / path).read_bytes() == file.read() and os.access(folder / path, os.X_OK) == file.executable
-        for path, file in wanted.items()
-    )
+    return set(_paths(folder)) == set(wanted) and all(_same(folder / path, file, compared) for path, file in wanted.items())
+
+
+def _same(path: Path, file: ContextFile, compared: dict[tuple[int, bytes | Path], bool]) -> bool:
+    status = path.stat()
+    key = (status.st_ino, file.content)
+    if key not in compared:
+        compared[key] = (
+            bool(status.st_mode & 0o100) == file.executable and status.st_size == file.size and path.read_bytes() == file.read()
+        )
+    return compared[key]
 
 
 def _paths(folder: Path) -> Iterator[str]:

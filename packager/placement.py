@@ -107,7 +107,7 @@ def _forced(api: ApiSpec, target: Target, image_bytes: int) -> Placement:
 
 def _because(api: ApiSpec, size: LambdaSize | EcsSize) -> str:
     kind = api.served.predictor.type
-    asked = f"cpu {api.compute.cpu:g}" + (f", mem {_mib(api)} MiB" if api.compute.mem else "")
+    asked = f"cpu {api.compute.cpu:g}" + (f", mem {_mib(api)} MiB" if _mib(api) else "")
     if isinstance(size, LambdaSize):
         if size.memory_mb == LAMBDA_FLOOR_MB[kind]:
             return f"{asked} and no accelerator; {size.memory_mb} MB is the least that starts a {kind} predictor in good time"

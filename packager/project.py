@@ -6,6 +6,7 @@ cxpack and CDK are left out as well: none of them can be meant.
 """
 
 import fnmatch
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -67,7 +68,22 @@ def _belongs(entry: os.DirEntry[str], path: str) -> bool:
     patterns = LEFT_OUT_FOLDERS if entry.is_dir() else LEFT_OUT_FILES
     if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in patterns):
         return False
-    return not (entry.is_dir() and os.path.exists(os.path.join(entry.path, "pyvenv.cfg")))  # noqa: PTH110, PTH118 - as above
+    return not (entry.is_dir() and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
+
+
+def _has(folder: str, name: str) -> bool:
+    return os.path.exists(os.path.join(folder, name))  # noqa: PTH110, PTH118 - as above
+
+
+def _is_output(folder: str) -> bool:
+    """Whether `synth -o` has written the folder: what it makes of the project must not become a part of it."""
+    if not _has(folder, "manifest.json"):
+        return False
+    try:
+        manifest = json.loads((Path(folder) / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and {"apis", "format", "project"} <= manifest.keys()
 
 
 def _ignore_rules(root: Path) -> Callable[[str], bool]:

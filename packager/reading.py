@@ -55,9 +55,11 @@ def find_api(file: Path, name: str) -> ApiSpec:
 
     Raises NoSuchApi when there is none without errors.
     """
-    apis = {api.name: api for api in read_project(file).apis}
+    reading = read_project(file)
+    apis = {api.name: api for api in reading.apis}
     if name not in apis:
-        raise NoSuchApi(f"{file} has no API {name}; it has: {', '.join(apis) or 'none'}")
+        errors = [str(problem) for problem in reading.problems if problem.severity == "error"]
+        raise NoSuchApi(f"{file} has no API {name}; it has: {', '.join(apis)}" if apis or not errors else errors[0])
     return apis[name]
 
 

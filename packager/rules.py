@@ -177,8 +177,15 @@ def the_endpoint_is_free(api: ApiSpec) -> Iterator[Fault]:
             yield Fault("networking.endpoint", "deploy.reserved_endpoint", message)
 
 
+def the_name_is_free(api: ApiSpec) -> Iterator[Fault]:
+    """No API has the name of the stack that all of them share."""
+    if api.name == "shared":
+        yield Fault("name", "deploy.reserved_name", "shared is the name of the stack that all APIs share; choose another")
+
+
 RULES: Sequence[Rule] = (
     the_kind_is_deployed,
+    the_name_is_free,
     *MODEL_RULES,
     batch_kind_has_one_worker_thread_and_no_cache,
     keys_fit_the_predictor_type,

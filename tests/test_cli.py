@@ -139,11 +139,18 @@ def test_batch_apis_are_checked_and_left_out(tmp_path: Path) -> None:
     alone = cxpack("synth", cwd=tmp_path)
     assert alone.returncode == 1
     assert "no API that can be deployed" in alone.stderr
+    [problem] = [
+        p for p in json.loads(cxpack("synth", "--format", "json", cwd=tmp_path).stdout)["problems"] if p["severity"] == "error"
+    ]
+    assert problem["code"] == "deploy.nothing_to_deploy"
     [entry] = json.loads(cxpack("check", "--format", "json", cwd=tmp_path).stdout)["apis"]
     assert (entry["kind"], entry["target"]) == ("BatchAPI", None)
 
 
-@pytest.mark.parametrize("arguments", [[], ["deploy"], ["check", "--format", "xml"], ["synth", "a", "b"], ["predict", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["deploy"], ["check", "--format", "xml"], ["synth", "a", "b"], ["predict", "x"], ["local", "--port", "70000"]],
+)
 def test_wrong_usage_is_status_2(tmp_path: Path, arguments: list[str]) -> None:
     """Usage mistakes are told apart from problems in files."""
     result = cxpack(*arguments, cwd=tmp_path)
@@ -200,3 +207,11 @@ def test_check_imports_only_what_reading_needs(tmp_path: Path) -> None:
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     print(f"cxpack check: {time.perf_counter() - started - bare:.3f} s beyond bare Python")
     assert (HEAVY - {"yaml"}).isdisjoint(result.stderr.split())
+
+
+def test_the_project_itself_is_no_output_folder(tmp_path: Path) -> None:
+    """Contexts beside the sources would be sources at the next synth."""
+    a_project(tmp_path)
+    result = cxpack("synth", "-o", ".", cwd=tmp_path)
+    assert (result.returncode, "the project's own folder" in result.stderr) == (1, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cortex.yaml", "predictor.py"]

@@ -1,6 +1,6 @@
 """Arguments that several commands take, with the same meaning in each."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
 CORTEX_YAML = Path("cortex.yaml")
@@ -29,7 +29,6 @@ def add_port(parser: ArgumentParser, text: str) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise ValueError(text)
-    return port
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise ArgumentTypeError(f"{text} is no port: a number from 0 to 65535")
+    return int(text)

@@ -31,8 +31,11 @@ def run(arguments: Namespace) -> int:
     checked = check(arguments.file, lock=arguments.lock)
     if not (checked.ok and checked.deployable):
         return _refuse(checked, arguments.format)
+    out = arguments.output or arguments.file.parent / OUTPUT
+    if out.resolve() == arguments.file.parent.resolve():
+        return fail(f"-o {out} is the project's own folder; choose another, nothing was written")
     try:
-        written = synth(checked, arguments.output or arguments.file.parent / OUTPUT, say, lock=arguments.lock)
+        written = synth(checked, out, say, lock=arguments.lock)
     except (BundleError, NotOurs, OSError) as error:
         return fail(f"{error}; nothing was changed")
     if arguments.format == "json":
@@ -48,11 +51,12 @@ def run(arguments: Namespace) -> int:
 
 
 def _refuse(checked: "Check", form: str) -> int:
-    if form == "json":
-        result_json({**checked.as_json(), "ok": False})
-        return PROBLEMS
     if checked.ok:
-        return refuse(checked, f"{checked.file} has no API that can be deployed; nothing was written")
+        message = "has no API that can be deployed; nothing was written"
+        checked = checked.adding("deploy.nothing_to_deploy", message)
+    if form == "json":
+        result_json(checked.as_json())
+        return PROBLEMS
     return refuse(checked, "nothing was written")
 
 

@@ -26,7 +26,7 @@ class Front:
         if scope["type"] != "http":
             return
         path: str = scope["path"]
-        endpoint, separator, rest = path.partition("/-/")
+        endpoint, separator, rest = (path, "", "") if path in self.replicas else path.partition("/-/")
         replica = self.replicas.get(endpoint)
         if replica is None:
             known = ", ".join(self.replicas)

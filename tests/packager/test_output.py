@@ -80,12 +80,14 @@ def test_equal_files_of_several_apis_are_stored_once(tmp_path: Path) -> None:
 
 
 def test_compute_sizes_do_not_change_the_image(tmp_path: Path) -> None:
-    """More memory is a new stack template, not a new image."""
+    """More memory is a new stack template, and told as a change, but not a new image."""
     file = a_project(tmp_path)
     synthesize(file)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cxpack.out/echo").rglob("*")}
     file.write_text(an_api(compute="{mem: 2G}"))
-    assert synthesize(file).changed == {"echo": False}
+    assert synthesize(file).changed == {"echo": True}
     assert '"memory_mb": 1908' in (tmp_path / "cxpack.out/manifest.json").read_text()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cxpack.out/echo").rglob("*")} == before
 
 
 def test_an_api_that_left_the_file_leaves_the_output(tmp_path: Path) -> None:
@@ -129,3 +131,25 @@ def test_running_a_context_does_not_make_it_changed(tmp_path: Path) -> None:
     cache.mkdir()
     (cache / "predictor.cpython-312.pyc").write_bytes(b"x")
     assert synthesize(file).changed == {"echo": False}
+
+
+def test_the_output_never_becomes_part_of_the_project(tmp_path: Path) -> None:
+    """With -o inside the project, a second synth sees the same project, and so does one without -o."""
+    file = a_project(tmp_path)
+    assert synthesize(file, tmp_path / "build").changed == {"echo": True}
+    assert synthesize(file, tmp_path / "build").changed == {"echo": False}
+    synthesize(file)
+    assert tree(tmp_path / "build") == tree(tmp_path / "cxpack.out")
+
+
+def test_the_output_of_another_version_is_replaced(tmp_path: Path) -> None:
+    """An update of cxpack must not ask anybody to delete anything; what is no manifest at all is left alone."""
+    file = a_project(tmp_path, an_api("one") + an_api("two"))
+    synthesize(file)
+    manifest = tmp_path / "cxpack.out/manifest.json"
+    manifest.write_text('{"format": 0, "project": "p", "apis": [{"name": "one"}, {"name": "two"}, {"name": "gone"}]}')
+    assert synthesize(file).changed == {"one": True, "two": True}
+    manifest.write_text("[]")
+    with pytest.raises(NotOurs, match="is not cxpack's"):
+        synthesize(file)
+    assert manifest.read_text() == "[]"

@@ -128,3 +128,11 @@ def test_an_override_of_an_absolute_refusal_is_an_error(tmp_path: Path) -> None:
     checked = check(a_project(tmp_path, an_api(compute="{gpu: 1}", deploy="{target: lambda}")))
     assert not checked.ok
     assert any("deploy.target is lambda, but lambda refuses: gpu 1" in problem.message for problem in checked.problems)
+
+
+def test_deploy_memory_is_the_lambda_functions_memory(tmp_path: Path) -> None:
+    """More CPU than `compute` asks for is bought with memory; a task on ECS is sized by `compute` alone."""
+    on_lambda = placed(tmp_path / "a", an_api(deploy="{memory: 2048}"))
+    on_ecs = placed(tmp_path / "b", an_api(deploy="{memory: 2048, target: ecs}"))
+    assert on_lambda.size == LambdaSize(memory_mb=2048, timeout_s=30, ephemeral_storage_mb=512)
+    assert on_ecs.size == EcsSize(cpu_units=256, memory_mib=512)
