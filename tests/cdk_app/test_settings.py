@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cdk_app.settings import THROTTLE, ImportedVpc, Settings, SettingsError
+from cdk_app.settings import KEYS, THROTTLE, ImportedVpc, Settings, SettingsError
 from packager.manifest import Throttle
 
 VPC = {"id": "vpc-1", "cidr": "10.1.0.0/16", "subnets": ["subnet-1", "subnet-2"]}
@@ -73,3 +73,9 @@ def test_anything_else_names_the_key(key: str, value: Any) -> None:
     """A setting that cannot be used is said by its name, before anything is synthesized."""
     with pytest.raises(SettingsError, match=f"cxpack:{key}"):
         settings(**{key: value})
+
+
+def test_every_key_is_in_the_readme() -> None:
+    """A setting that nobody can find is none."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    assert not [key for key in KEYS if f"`cxpack:{key}`" not in text]
