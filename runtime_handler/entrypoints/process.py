@@ -7,8 +7,8 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import uvicorn
 
@@ -48,8 +48,7 @@ class Server(uvicorn.Server):
 
 def run_process(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. `samples`: this process records what is in flight on the replica."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(composed, settings, connections, gate, samples=samples))
+    return _run_on_loop()(_serve(composed, settings, connections, gate, samples=samples))
 
 
 async def _serve(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:
@@ -142,9 +141,9 @@ async def _measure(gate: Gate, composed: Composed, *, samples: bool) -> None:
         sampler.tick()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _run_on_loop() -> Callable[[Coroutine[Any, Any, int]], int]:
     try:
         import uvloop
     except ImportError:  # Windows has none
-        return None
-    return uvloop.new_event_loop
+        return asyncio.run
+    return uvloop.run  # asyncio.Runner would take its loop, but Neuron's TensorFlow ended with Python 3.10
