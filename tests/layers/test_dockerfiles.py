@@ -59,10 +59,10 @@ def test_the_container_contract(flavour: Flavour) -> None:
 
 @every_flavour
 def test_flavours_differ_where_they_must(flavour: Flavour) -> None:
-    """Base, GPU settings and CUDA's libraries; whoever changes one Dockerfile changes all."""
+    """Base, GPU settings, CUDA's libraries and TensorFlow's headers; whoever changes one Dockerfile changes all."""
 
     def common(other: Flavour) -> list[str]:
-        own = re.compile(r"^ARG BASE_IMAGE=.*|^RUN ls -d .*nvidia.*|NVIDIA_\w+=\S+ ")
+        own = re.compile(r"^ARG BASE_IMAGE=.*|^RUN ls -d .*nvidia.*|NVIDIA_\w+=\S+ | && rm -r \S+/tensorflow/include")
         return [text for line in instructions(other) if (text := own.sub("", line))]
 
     assert common(flavour) == common(FLAVOURS["python", "cpu"])
