@@ -58,10 +58,11 @@ test: lint types examples
 
 # The model manager's gates with their full counts (about half an hour), and what they cost.
 GATES := CXPACK_GATE_CACHE_SECONDS=600 CXPACK_GATE_FLIGHTS=20 CXPACK_GATE_UPLOADS=1000 CXPACK_GATE_KILLS=300 CXPACK_GATE_UPDATES=20 \
-	CXPACK_GATE_PAUSE=0.5 CXPACK_GATE_CYCLES=200 CXPACK_GATE_MEGABYTES=100 CXPACK_GATE_FAULTS=50 CXPACK_GATE_MODELS=10000
+	CXPACK_GATE_PAUSE=0.5 CXPACK_GATE_CYCLES=200 CXPACK_GATE_MEGABYTES=100 CXPACK_GATE_FAULTS=50 CXPACK_GATE_MODELS=10000 CXPACK_GATE_OPERATIONS=100000
 
 gates: setup
-	env $(GATES) $(BIN)/python -m pytest -s -v --timeout 1500 tests/faults tests/benchmarks/test_models.py
+	env $(GATES) $(BIN)/python -m pytest -s -v --timeout 1500 tests/faults tests/runtime_handler/models/test_memory.py \
+		tests/benchmarks/test_models.py tests/benchmarks/test_isolation.py
 
 bench: setup
 	env CXPACK_GATE_MODELS=10000 $(BIN)/python -m pytest -s -v tests/benchmarks

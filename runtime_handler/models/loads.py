@@ -165,12 +165,12 @@ class Loads:
             error = self._fail(order, describe(problem), store=False)
         else:
             self._recorder.record("ModelLoad", (time.perf_counter() - started) * 1000)
-        with self._lock:
-            load.error = error
-            del self._flying[order.key]
-        if error is None:
             self._finished(order.key)
-        load.done.set()
+        finally:  # whatever happens, nobody waits for ever
+            with self._lock:
+                load.error = error
+                del self._flying[order.key]
+            load.done.set()
         self._reclaimer.run()
 
     def _load(self, load: Load) -> None:

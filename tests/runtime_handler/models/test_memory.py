@@ -1,5 +1,6 @@
 """The memory tier against a model of it: whatever happens in whatever order, the ledger is what is alive."""
 
+import os
 from contextvars import Context, copy_context
 
 from hypothesis import settings
@@ -11,6 +12,7 @@ from runtime_handler.models.lease import Lease
 from runtime_handler.models.memory import MemoryTier, Resident
 from runtime_handler.models.model import Model, ModelId
 
+OPERATIONS = int(os.environ.get("CXPACK_GATE_OPERATIONS", "2400"))
 LIMIT, BUDGET = 3, 100
 KEYS = st.integers(0, 6).map(lambda number: ModelId(f"m{number}", 1))
 SIZES = st.integers(0, 60)
@@ -88,4 +90,4 @@ class Cache(RuleBasedStateMachine):
 
 
 TestCache = Cache.TestCase
-TestCache.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCache.settings = settings(max_examples=OPERATIONS // 40, stateful_step_count=40, deadline=None)
