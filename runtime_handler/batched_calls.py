@@ -57,7 +57,7 @@ class BatchedCalls:
                 raise TypeError(
                     f"with server_side_batching, predict must return a list of {len(requests)} predictions, one a payload"
                 )
-        except Exception as error:  # noqa: BLE001  the boundary to the user's code
+        except BaseException as error:  # noqa: BLE001  the boundary to the user's code, sys.exit() included
             if len(requests) > 1:
                 alone = zip(requests, arguments, strict=True)
                 return [self._predict([request], [each], observed=observed)[0] for request, each in alone]
@@ -82,7 +82,7 @@ class BatchedCalls:
         run_post_predict(self._predictor, arguments, requests[0])
 
 
-def _outcome(error: Exception, payload: Any, request: Request) -> Outcome:
+def _outcome(error: BaseException, payload: Any, request: Request) -> Outcome:
     try:
         return answer_to(error, payload, request)
     except (ServeError, PredictorFailed) as outcome:

@@ -57,7 +57,8 @@ class SingleCalls:
                 finally:
                     request.used = held.models[-1].id if held.models else None
             answer = answer_of(prediction)
-        except Exception as error:  # noqa: BLE001  the boundary to the user's code: one failing request must not end the process
+        # The boundary to the user's code, sys.exit() included: one failing request must not end the process.
+        except BaseException as error:  # noqa: BLE001
             return answer_to(error, arguments.get("payload"), request)
         if observed:
             if self._monitor is not None:
@@ -71,7 +72,7 @@ class SingleCalls:
         run_post_predict(self._predictor, {**arguments, **arguments_of(request, missing), "response": prediction}, request)
 
 
-def answer_to(error: Exception, payload: Any, request: Request) -> Answer:
+def answer_to(error: BaseException, payload: Any, request: Request) -> Answer:
     """The answer that an exception out of the user's code stands for: that of an HTTPException.
 
     Raises the error itself when it is a ServeError, and PredictorFailed, with a line in the log, for any other; also
@@ -96,11 +97,11 @@ def run_post_predict(predictor: Predictor, arguments: Mapping[str, Any], request
     assert predictor.post_predict is not None
     try:
         predictor.post_predict(**{name: arguments[name] for name in predictor.post_predict_arguments})
-    except Exception as error:  # noqa: BLE001  the answer is out already
+    except BaseException as error:  # noqa: BLE001  sys.exit() included: the answer is out already
         failed("post_predict", error, request)
 
 
-def failed(method: str, error: Exception, request: Request) -> PredictorFailed:
+def failed(method: str, error: BaseException, request: Request) -> PredictorFailed:
     """Log what the user's code raised, and return what stands for it."""
     log.error("%s raised %s", method, describe(error), extra={"traceback": user_traceback(error), **log_fields(request)})
     return PredictorFailed()

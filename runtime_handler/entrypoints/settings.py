@@ -1,5 +1,6 @@
 """Everything that the runtime reads from its environment, read once."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from runtime_handler.contract import METRICS_NAME
 from runtime_handler.errors import StartError
 from runtime_handler.logs import FORMATS, LogFormat
+
+MOST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +39,15 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = F
     """
     problems: list[str] = []
 
-    def number(name: str, default: str) -> float:
+    def number(name: str, default: str, most: float = math.inf) -> float:
         try:
             value = float(environ.get(name) or default)
         except ValueError:
             value = -1
-        if value < 0:
-            problems.append(f"{name} must be a number, not {environ[name]!r}")
+        if not 0 <= value <= most:
+            least_and_most = f"a number from 0 to {most:g}" if most < math.inf else "a number"
+            problems.append(f"{name} must be {least_and_most}, not {environ[name]!r}")
+            return float(default)
         return value
 
     log_format: LogFormat = "text" if terminal else "json"
@@ -54,10 +59,11 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, terminal: bool = F
                 break
         else:
             problems.append(f"CXPACK_LOG_FORMAT must be one of {', '.join(FORMATS)}, not {given!r}")
+    port = "SAGEMAKER_BIND_TO_PORT" if environ.get("SAGEMAKER_BIND_TO_PORT") else "PORT"
     settings = Settings(
         api_json=Path(environ.get("CXPACK_API") or "api.json").resolve(),
         host=environ.get("CXPACK_HOST") or "0.0.0.0",
-        port=int(number("SAGEMAKER_BIND_TO_PORT" if environ.get("SAGEMAKER_BIND_TO_PORT") else "PORT", "8080")),
+        port=int(number(port, "8080", MOST_PORT)),
         log_format=log_format,
         model_store=Path(environ.get("CXPACK_MODEL_STORE") or "/tmp/cxpack/models"),
         # SageMaker's own name for it, for containers run elsewhere.

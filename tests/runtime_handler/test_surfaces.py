@@ -11,10 +11,13 @@ from tests.runtime_handler.emulator import Function, as_response, emulating, loa
 from tests.runtime_handler.harness import Server, serving, write_context
 
 PREDICTOR = """
+from asyncio import CancelledError
+
 import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, StreamingResponse
 
+ENDS = {"exit": SystemExit(3), "interrupt": KeyboardInterrupt(), "cancelled": CancelledError(), "generator": GeneratorExit()}
 RETURNS = {
     "str": "sch\\u00f6n",
     "bytes": b"\\x00\\xff",
@@ -38,6 +41,8 @@ class PythonPredictor:
             return StreamingResponse(iter(["a", "b", "c"]), media_type="text/csv")
         if kind == "raise":
             raise RuntimeError("secret")
+        if kind in ENDS:
+            raise ENDS[kind]
         if kind in RETURNS:
             return RETURNS[kind]
         if isinstance(payload, bytes):
@@ -93,6 +98,7 @@ CORPUS = [
     Case("own response", query="kind=response"),
     Case("stream", query="kind=stream"),
     Case("exception", query="kind=raise"),
+    *(Case(f"ends with {kind}", query=f"kind={kind}") for kind in ("exit", "interrupt", "cancelled", "generator")),
     Case("usage", b"", method="GET"),
     Case("preflight", b"", method="OPTIONS"),
     Case("wrong method", b"", method="DELETE"),
@@ -159,6 +165,8 @@ def test_the_other_fronts_of_lambda_agree(server: Server, function: Function, ev
         ("own response", 201, {"made": "by hand"}),
         ("returns object", 500, {"error": "internal server error", "kind": "predictor_error"}),
         ("exception", 500, {"error": "internal server error", "kind": "predictor_error"}),
+        ("ends with exit", 500, {"error": "internal server error", "kind": "predictor_error"}),
+        ("ends with cancelled", 500, {"error": "internal server error", "kind": "predictor_error"}),
     ],
 )
 def test_payloads_and_returns_as_in_cortex(server: Server, name: str, status: int, content: object) -> None:
