@@ -98,6 +98,8 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
         else:
             api = CheckedApi(spec=spec)
         apis.append(api)
+    for spec in reading.apis[:1]:  # said once, not by every API of the project
+        problems += [_problem(spec, fault) for fault in guards.environments(file.parent)]
     return Check(file=file, apis=tuple(apis), problems=in_order(problems))
 
 
@@ -119,6 +121,10 @@ def _place(spec: ApiSpec, file: Path) -> tuple[CheckedApi, list[Problem]]:
     return checked, list(_findings(checked))
 
 
+def _problem(spec: ApiSpec, fault: Fault) -> Problem:
+    return spec.problem(fault.at, fault.code, fault.message, severity=fault.severity)
+
+
 def _faults(api: CheckedApi) -> Iterator[Fault]:
     if api.context is not None:
         yield from guards.findings((file.path, file.size) for file in api.context.files)
@@ -127,7 +133,7 @@ def _faults(api: CheckedApi) -> Iterator[Fault]:
 
 
 def _findings(api: CheckedApi) -> Iterator[Problem]:
-    yield from (api.spec.problem(fault.at, fault.code, fault.message, severity=fault.severity) for fault in _faults(api))
+    yield from (_problem(api.spec, fault) for fault in _faults(api))
     if api.placement is not None:
         yield from compatibility.problems(api.spec, api.placement.target)
     if api.placement is not None and api.placement.warning:

@@ -2,6 +2,7 @@
 
 import fnmatch
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from packager.fault import Fault
 
@@ -45,6 +46,15 @@ def findings(files: Iterable[tuple[str, int]]) -> Iterator[Fault]:
             "(`aws s3 cp --recursive FOLDER s3://BUCKET/PREFIX`) and name that path here"
         )
         yield Fault("predictor.models", "cxpack.models_too_large", message)
+
+
+def environments(project: Path) -> Iterator[Fault]:
+    """Virtual environments in the project's folder: never packed, which somebody may have relied on."""
+    for file in sorted(project.glob("*/pyvenv.cfg")):
+        name = file.parent.name
+        if not name.startswith("."):
+            message = f"{name}/ is a virtual environment and is left out; what the API needs of it belongs into requirements.txt"
+            yield Fault("predictor", "cxpack.virtual_environment", message, severity="note")
 
 
 def _of_project(path: str, size: int) -> Iterator[Fault]:

@@ -57,3 +57,15 @@ def test_check_says_it(tmp_path: Path) -> None:
 def test_what_cortexignore_lists_is_not_spoken_of(tmp_path: Path) -> None:
     """Following the advice ends the warning."""
     assert not check(a_project(tmp_path, secret__key_dot_pem="x", _dot_cortexignore="secret/\n")).problems
+
+
+def test_a_virtual_environment_is_left_out_and_named(tmp_path: Path) -> None:
+    """Hidden ones are no surprise: nothing hidden is packed."""
+    project = a_project(tmp_path, env__pyvenv_dot_cfg="", env__lib__big_dot_py="x", _dot_venv__pyvenv_dot_cfg="")
+    checked = check(project)
+    (problem,) = checked.problems
+    assert (problem.severity, problem.code) == ("note", "cxpack.virtual_environment")
+    assert problem.message.startswith("env/ is a virtual environment and is left out")
+    (api,) = checked.apis
+    assert api.context is not None
+    assert not [file.path for file in api.context.files if "env/" in file.path]
