@@ -5,11 +5,17 @@ Where to look::
     contract.py      api.json: what a serving process must know (standard library only)
     errors.py        what can go wrong while serving, without HTTP numbers
     importing.py     the user's predictor class, from its file
-    service.py       composition root: ServeSpec -> Service; Service.predict(request) -> response
+    predictor.py     which arguments its methods declare, decided once at start
+    starting.py      api.json -> a constructed predictor with its client
+    service.py       composition root: Service.start(), Service.predict(request) -> answer
+    calls.py         one request -> one call of predict; batched_calls.py: several requests -> one call
     codec.py         request body -> payload; prediction -> response body
-    app.py           the ASGI callable: routes, readiness, error -> status table
-    entrypoints/     who calls the app: an HTTP server, or a Lambda function
-    predictors/      python, onnx and tensorflow: layout rule, loader, client
+    asgi.py, app.py  messages in and out; the ASGI callable: routes, readiness, error -> status table
+    threads.py       the threads that user code runs on; request_batches.py: which requests share a call
+    sagemaker.py     SageMaker's multi-model routes
+    docs.py          FastAPI: /-/docs, imported when somebody asks for it
+    entrypoints/     who calls the app: a server (one process, or a supervisor with several), or the Lambda runtime
+    predictors/      python, onnx and tensorflow: loader and client; batching of client calls
     models/          which versions exist, what is loaded, what is on disk
     metrics/         EMF lines and prediction monitoring
 
