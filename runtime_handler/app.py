@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from runtime_handler import sagemaker
 from runtime_handler.admission import Gate, ProcessGate
 from runtime_handler.asgi import Asgi, Disconnected, Receive, Scope, Send, read_body, read_request, request_id, send_answer
 from runtime_handler.calls import PredictorFailed
@@ -101,7 +100,7 @@ class App:
             if self._docs is None:
                 self._docs = await self._load_docs()
             await self._docs(scope, receive, send)
-        elif self._multi_model is not None and path.startswith(sagemaker.PREFIX):
+        elif self._multi_model is not None and self._multi_model.owns(path):
             await self._manage(self._multi_model, scope, receive, send)
         else:
             await send_answer(scope, receive, send, self._answer_at_once(path, method))

@@ -35,6 +35,11 @@ class MultiModel:
         self._aside = aside
         self._urls: dict[str, str] = {}
 
+    @staticmethod
+    def owns(path: str) -> bool:
+        """Whether the path is one of these routes."""
+        return path == PREFIX or path.startswith(f"{PREFIX}/")
+
     def invoked(self, path: str) -> str | None:
         """The model whose predictions are asked for at `path`. Raises ModelNotFound when it is not loaded."""
         if not path.startswith(PREFIX + "/") or not path.endswith(INVOKE):

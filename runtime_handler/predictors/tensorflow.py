@@ -33,7 +33,10 @@ class TensorFlowModel:
     inputs: Mapping[str, Any]
 
     def run(self, feed: Feed) -> Feed:
-        """The signature's outputs. Raises BadModelInput when the graph refuses the feed."""
+        """The signature's outputs by name: TensorFlow's own order differs from process to process.
+
+        Raises BadModelInput when the graph refuses the feed.
+        """
         from tensorflow.errors import InvalidArgumentError  # loaded already, with the model
 
         try:
@@ -41,7 +44,7 @@ class TensorFlowModel:
         except InvalidArgumentError as error:  # what the graph finds wrong with a shape it did not declare
             given = [tensor.numpy() for tensor in feed.values()]
             raise BadModelInput(f"the model refuses its input: {error.message}", given=given) from None
-        return outputs
+        return {name: outputs[name] for name in sorted(outputs)}
 
     def rows(self, feed: Feed) -> tuple[Any, int] | None:
         """See `Batchable.rows`."""

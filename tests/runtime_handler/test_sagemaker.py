@@ -64,6 +64,7 @@ def test_the_multi_model_interface(tmp_path: Path) -> None:
         assert client.post("/models/a/invoke", json="x").status_code == 404
         assert client.post("/models/b/invoke", json="x").text == "b x"
         assert client.put("/models/b").status_code in (404, 405)
+        assert client.get("/modelsb").json()["kind"] == client.get("/elsewhere").json()["kind"]
 
 
 def test_more_models_than_there_is_room_for(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ INPUT = {"x": [[1, 2, 3, 4], [0.5, 0, 0, 0]], "n": [1, 2**40]}
 def test_outputs_are_flat_lists_of_native_values(saved: Path, batching: BatchingSpec | None) -> None:
     """As Cortex gave them, but integers are integers; strings are base64 text; arrays are one method away."""
     answer = client(saved, batching).predict(INPUT)
+    assert list(answer) == sorted(answer), "in one order, whatever the process"
     assert answer["sums"] == [10.0, 0.5]
     assert answer["counts"] == [2, 2**40 + 1]
     assert [type(value) for value in answer["counts"]] == [int, int]
