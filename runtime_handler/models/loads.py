@@ -186,7 +186,8 @@ class Loads:
         except BaseException:
             self._memory.cancel(ticket)
             raise
-        self._disk.drop(order.key, besides=order.files.fingerprint)
+        if order.key not in self.failures:  # newer files that fail are tried again, without another download
+            self._disk.drop(order.key, besides=order.files.fingerprint)
 
     def _reserve(self, load: Load) -> int:
         """A slot beside the copy that serves; in its place when the cache is too small for both."""
@@ -209,8 +210,10 @@ class Loads:
         with self._lock:
             self._memory.install(ticket, model, load.waiting)
             load.waiting.clear()
-        self.failures.pop(order.key, None)
         self.good[order.key] = order.files
+        failure = self.failures.get(order.key)
+        if failure is not None and failure.fingerprint == order.files.fingerprint:
+            self.failures.pop(order.key, None)
 
     def _fail(self, order: Order, error: str, *, store: bool) -> ServeError:
         self._recorder.record("ModelLoadError", 1)

@@ -22,6 +22,9 @@ START_PATIENCE_S = 60.0
 PARTIAL_PATIENCE_S = 5.0
 """How long a start waits for some of its model paths, or of its models, when it has others."""
 
+KNOWN_PATIENCE_S = 1.0
+"""How long a start waits for a store that does not answer, when the disk holds the models of an earlier run."""
+
 ASKED = 16
 """Of how many models that vanished from a listing the store is asked by name, before the listing is believed."""
 
@@ -83,10 +86,14 @@ class Updates:
             scan = scanner.scan()
             error = scan.error or next(iter(scan.failed.values()), None)
             waited = self.now() - begun
-            if error is None or known or (scan.models and (error.permanent or waited >= PARTIAL_PATIENCE_S)):
+            if (
+                error is None
+                or (known and waited >= KNOWN_PATIENCE_S)
+                or (scan.models and (error.permanent or waited >= PARTIAL_PATIENCE_S))
+            ):
                 self._note(scan)
                 return scan
-            if error.permanent or waited >= START_PATIENCE_S:
+            if not known and (error.permanent or waited >= START_PATIENCE_S):
                 raise StartError(f"the models cannot be listed: {error}")
             self._pause(delay)
             delay = min(delay * 2, 5.0)

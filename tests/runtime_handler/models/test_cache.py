@@ -238,8 +238,8 @@ def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) ->
 
 def test_good_files_on_disk_serve_while_new_ones_are_broken(tmp_path: Path) -> None:
     """A model that left memory comes back from the files that worked, when the newer ones cannot be loaded."""
-    bucket = a_bucket("a", "b")
-    manager = started(tmp_path, bucket, (1, 4))
+    bucket, load = a_bucket("a", "b"), Loader()
+    manager = started(tmp_path, bucket, (1, 4), load=load)
     request(manager, "a")
     bucket.put("models/a/1/model", "broken", age=60)
     for _ in range(2):
@@ -247,6 +247,12 @@ def test_good_files_on_disk_serve_while_new_ones_are_broken(tmp_path: Path) -> N
         manager.tick()
     request(manager, "b")
     assert request(manager, "a") == "a"
+    for _ in range(30):
+        bucket.clock.sleep(10)
+        manager.tick()
+        assert request(manager, "a") == "a"
+    assert 3 <= load.calls.count("broken") <= 6
+    assert bucket.fetched["models/a/1/model"] == 2
 
 
 def test_a_pin_to_a_cold_version_is_loaded_before_requests_move(tmp_path: Path) -> None:

@@ -255,8 +255,10 @@ def test_a_restart_without_the_store_serves_what_the_disk_holds(tmp_path: Path) 
     bucket = a_bucket(a__1__model="one")
     started(a_manager(tmp_path, bucket)).close()
     bucket.down = True
+    before = bucket.clock()
     manager = started(a_manager(tmp_path, bucket))
     assert manager.get("a").value == "one"
+    assert bucket.clock() - before < 2
     bucket.down = False
     bucket.put("models/a/2/model", "two", age=60)
     poll(manager, bucket)
