@@ -19,7 +19,7 @@ def main() -> int:
     use_installed_node()
     from aws_cdk import App  # a second of import time, which the sentences above it need not wait for
 
-    from cdk_app.history import synthesize
+    from cdk_app.assembly import synthesize
     from cdk_app.stacks import add_stacks
 
     # The templates are held by cfn-lint in the tests; the built-in validation would cost 2 s at every synth.

@@ -9,10 +9,7 @@ A template cannot contain its own hash. It contains a placeholder until the asse
 object after the hash of the template with the placeholder, and that is what the placeholder becomes.
 """
 
-import json
-from pathlib import Path
-
-from aws_cdk import App, Aws, CfnOutput, Stack
+from aws_cdk import Aws, CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
 
 from cdk_app.project import Project
@@ -38,14 +35,3 @@ def add_history(stack: Stack, project: Project, part: str) -> None:
         value=address,
         description=f"This deploy's template; to go back, update the stack with one from the history of {name}",
     )
-
-
-def synthesize(app: App) -> None:
-    """Write the assembly, every template with its own name in it."""
-    app.synth()
-    for assets in Path(app.outdir).glob("*.assets.json"):
-        template = assets.with_name(assets.name.removesuffix(".assets.json") + ".template.json")
-        for name, file in json.loads(assets.read_text(encoding="utf-8"))["files"].items():
-            if file["source"]["path"] == template.name:
-                text = template.read_text(encoding="utf-8")
-                template.write_text(text.replace(PLACEHOLDER, name), encoding="utf-8")

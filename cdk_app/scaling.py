@@ -89,9 +89,9 @@ def add_waking(stack: Stack, api: ManifestApi, target: scaling.CfnScalableTarget
         alarm_actions=[waking.attr_arn],
         metrics=[
             cloudwatch.CfnAlarm.MetricDataQueryProperty(
-                id="asleep", expression="IF(FILL(any, 0) + FILL(post, 0) > 0 AND FILL(replicas, 0) == 0, 1, 0)"
+                id="asleep", expression="IF(FILL(called_any, 0) + FILL(called_post, 0) > 0 AND FILL(replicas, 0) == 0, 1, 0)"
             ),
-            *(metric.query(method.lower(), WAKE_PERIOD_S) for method, metric in calls.items()),
+            *(metric.query(f"called_{method.lower()}", WAKE_PERIOD_S) for method, metric in calls.items()),
             Metric(in_flight.name, in_flight.dimensions, "SampleCount", in_flight.namespace).query("replicas", WAKE_PERIOD_S),
         ],
     )

@@ -126,7 +126,7 @@ def synthesize_manifest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..
     """(path of a manifest.json, **settings) -> Synthesized, in this process."""
     from aws_cdk import App
 
-    from cdk_app.history import synthesize as write_assembly
+    from cdk_app.assembly import synthesize as write_assembly
     from cdk_app.project import Project
     from cdk_app.settings import Settings
     from cdk_app.stacks import add_stacks

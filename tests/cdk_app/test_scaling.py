@@ -29,7 +29,7 @@ def test_a_service_without_replicas_is_woken_by_its_route(everything: Any) -> No
     assert alarm["AlarmActions"] == [{"Fn::GetAtt": ["Waking", "Arn"]}]
     inputs = {query["Id"]: query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query}
     assert inputs["replicas"]["MetricName"] == "InFlight"
-    assert {"Name": "Resource", "Value": "/sleepy"} in inputs["post"]["Dimensions"]
+    assert {"Name": "Resource", "Value": "/sleepy"} in inputs["called_post"]["Dimensions"]
     assert "Waking" not in everything.of_type("flowers", POLICY)
 
 

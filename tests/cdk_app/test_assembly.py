@@ -1,5 +1,6 @@
-"""Each stack knows where its template is, which is how one goes back to it."""
+"""The finished assembly: each stack knows where its template is, which is how one goes back to it."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -31,3 +32,9 @@ def test_the_address_changes_with_the_stack_alone(synthesize: Any, api_of: Any) 
     bigger = addresses(synthesize(replace(iris, size=replace(iris.size, memory_mb=1024)), flowers))
     assert again == before
     assert {stack for stack in before if bigger[stack] != before[stack]} == {"iris"}
+
+
+def test_users_are_not_told_of_flags_that_are_not_theirs(everything: Any) -> None:
+    """The CLI counts unset feature flags from a report in the assembly, at every command."""
+    artifacts = json.loads((everything.folder / "manifest.json").read_text())["artifacts"]
+    assert {artifact["type"] for artifact in artifacts.values()} == {"aws:cloudformation:stack", "cdk:asset-manifest", "cdk:tree"}
