@@ -79,9 +79,9 @@ lock:
 lock-%:
 	cd layers && $(PIN) $*/requirements.in --universal --python-version 3.11 --constraint ../requirements.txt --output-file $*/requirements.txt
 
-# TensorFlow for Neuron ended with Python 3.10, which the development environment does not support.
-lock-tensorflow-inf:
-	cd layers && $(PIN) tensorflow-inf/requirements.in --universal --python-version 3.10 --output-file tensorflow-inf/requirements.txt
+# Images for Inferentia ended with Python 3.10, which the development environment does not support.
+lock-%-inf:
+	cd layers && $(PIN) $*-inf/requirements.in --universal --python-version 3.10 --output-file $*-inf/requirements.txt
 
 clean:
 	rm -rf .venv

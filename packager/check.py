@@ -12,7 +12,7 @@ from packager import compatibility, guards
 from packager.bundle.rules import refusals
 from packager.context import BuildContext, assemble
 from packager.fault import Fault
-from packager.images import FLAVOURS, base_image
+from packager.images import FLAVOURS, base_image, python_version
 from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
 from packager.project import OutsideProject
@@ -109,7 +109,8 @@ def _place(spec: ApiSpec, file: Path) -> tuple[CheckedApi, list[Problem]]:
         context = assemble(spec, file.parent, file, flavour)
     except OutsideProject as error:
         return CheckedApi(spec=spec), [spec.problem("predictor.path", "cxpack.outside_project", str(error))]
-    image = base_image(flavour, spec.deploy.python, context.dependencies)
+    python = python_version(flavour, spec.deploy.python, written="deploy.python" in spec.places)
+    image = base_image(flavour, python, context.dependencies)
     if image is None:
         message = f"Python {spec.deploy.python} is not offered for {flavour.folder}; choose one of {', '.join(flavour.pythons)}"
         return CheckedApi(spec=spec), [spec.problem("deploy.python", "deploy.python", message)]

@@ -32,10 +32,11 @@ _SLIM = {python: f"public.ecr.aws/docker/library/python:{patch}-slim-bookworm" f
 _FULL = {python: f"public.ecr.aws/docker/library/python:{patch}-bookworm" for python, patch in PATCHES.items()}
 _CONDA = {"3.12": "docker.io/condaforge/miniforge3:25.3.1-0"}
 
-_NEURON = {"3.12": "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.30.0-ubuntu24.04"}
-# The last image with TensorFlow for Neuron that AWS published; it is in no public registry, and its Python is 3.10.
+# Cortex's Inferentia is Inf1, and so is the cheapest instance that placement finds. AWS's images for it ended with Python
+# 3.10; the one with TensorFlow is in no public registry.
+_NEURON = {"3.10": "public.ecr.aws/neuron/pytorch-inference-neuron:1.13.1-neuron-py310-sdk2.20.2-ubuntu20.04"}
 _NEURON_TENSORFLOW = {
-    "3.10": "763104351884.dkr.ecr.us-west-2.amazonaws.com/tensorflow-inference-neuronx:2.10.1-neuronx-py310-sdk2.17.0-ubuntu20.04"
+    "3.10": "763104351884.dkr.ecr.us-west-2.amazonaws.com/tensorflow-inference-neuron:2.10.1-neuron-py310-sdk2.17.0-ubuntu20.04"
 }
 
 
@@ -77,6 +78,11 @@ FLAVOURS: Mapping[tuple[PredictorTypeName, Accelerator], Flavour] = {
     ("tensorflow", "inf"): Flavour(folder="tensorflow-inf", bases=_NEURON_TENSORFLOW),
 }
 """Cortex had no ONNX predictor on Inferentia, and validation refuses it."""
+
+
+def python_version(flavour: Flavour, wanted: str, *, written: bool) -> str:
+    """The Python to build with: the one that the user wrote, otherwise the default or, not offered, the flavour's newest."""
+    return wanted if written or wanted in flavour.bases else flavour.pythons[-1]
 
 
 def base_image(flavour: Flavour, python: str, dependencies: Mapping[str, bytes]) -> str | None:

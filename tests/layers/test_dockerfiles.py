@@ -68,7 +68,7 @@ def test_flavours_differ_where_they_must(flavour: Flavour) -> None:
     assert common(flavour) == common(FLAVOURS["python", "cpu"])
 
 
-# TensorFlow for Neuron ended with Python 3.10, which the development environment does not support.
+# Images for Inferentia ended with Python 3.10, which the development environment does not support.
 @pytest.mark.parametrize(
     "flavour", [flavour for flavour in FLAVOURS.values() if "3.10" not in flavour.pythons], ids=lambda flavour: flavour.folder
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from packager.bundle.platform import FLAVOURS as ZIP_FLAVOURS
-from packager.images import DEFAULT_PYTHON, FLAVOURS, LAYERS, PATCHES, Flavour, base_image, pins
+from packager.images import DEFAULT_PYTHON, FLAVOURS, LAYERS, PATCHES, Flavour, base_image, pins, python_version
 
 FLAVOUR = FLAVOURS["python", "cpu"]
 
@@ -48,6 +48,14 @@ def test_an_unknown_python_has_no_base() -> None:
     """The caller says so; nothing else is taken in silence."""
     assert base_image(FLAVOUR, "3.6", {}) is None
     assert FLAVOUR.pythons == tuple(PATCHES)
+
+
+def test_the_default_python_gives_way_where_it_is_not_offered() -> None:
+    """What the user wrote does not: that is an error of theirs to see."""
+    neuron = FLAVOURS["python", "inf"]
+    assert python_version(FLAVOUR, "3.12", written=False) == "3.12"
+    assert python_version(neuron, "3.12", written=False) == "3.10"
+    assert python_version(neuron, "3.12", written=True) == "3.12"
 
 
 def test_pins_are_read_with_both_versions() -> None:
