@@ -7,6 +7,7 @@ written as the numbers they hold.
 """
 
 import json
+import secrets
 import sys
 from typing import Any
 
@@ -19,6 +20,9 @@ JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 FORMS = ("multipart/form", "application/x-www-form-urlencoded")
+
+LARGE_ARRAY = 1_000
+"""Elements from which on an array is written by orjson: json takes a second for a million, and holds up every thread."""
 
 _LONG_INTEGER = b"0" * 19
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
@@ -73,13 +77,22 @@ def answer_of(prediction: Any) -> Answer:
 
 def dump_json(value: Any) -> bytes:
     """What json.dumps writes, with numpy's scalars and arrays as numbers. Raises TypeError or ValueError."""
-    return _ENCODER.encode(value).encode()
+    try:
+        return _ENCODER.encode(value).encode()
+    except _LargeArray:
+        return _dump_with_arrays(value)
+
+
+class _LargeArray(Exception):
+    """There is an array that orjson should write."""
 
 
 def _numpy_value(value: Any) -> Any:
     numpy = sys.modules.get("numpy")
     if numpy is not None:
         if isinstance(value, numpy.ndarray):
+            if value.size >= LARGE_ARRAY and value.dtype.kind in "iuf" and numpy.isfinite(value).all():
+                raise _LargeArray
             return value.tolist()
         if isinstance(value, numpy.generic):
             return value.item()
@@ -90,3 +103,29 @@ def _numpy_value(value: Any) -> Any:
 
 
 _ENCODER = json.JSONEncoder(default=_numpy_value)
+
+
+def _dump_with_arrays(value: Any) -> bytes:
+    """Json writes a place holder for each large array, whose text orjson writes."""
+    texts: dict[bytes, bytes] = {}
+
+    def numpy_value(value: Any) -> Any:
+        try:
+            return _numpy_value(value)
+        except _LargeArray:
+            holder = f"array {secrets.token_hex(16)}"
+            texts[f'"{holder}"'.encode()] = _array_text(value)
+            return holder
+
+    text = json.JSONEncoder(default=numpy_value).encode(value).encode()
+    for holder, array in texts.items():
+        text = text.replace(holder, array, 1)
+    return text
+
+
+def _array_text(array: Any) -> bytes:
+    import numpy  # loaded already, with the array
+
+    if array.dtype.kind == "f":
+        array = array.astype("float64")  # as tolist() does: the number that it is, not the shortest for its type
+    return orjson.dumps(numpy.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)

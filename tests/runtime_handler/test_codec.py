@@ -67,6 +67,14 @@ def test_arrays_are_written_as_their_numbers(values: list[float]) -> None:
     }
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "uint8", "bool"])
+def test_large_arrays_hold_the_same_numbers_as_small_ones(dtype: str) -> None:
+    """However an array is written, the caller reads the numbers of tolist(), in place, whatever its memory layout."""
+    array = numpy.random.default_rng(0).standard_normal((50, 40)).astype(dtype)
+    for view in (array, array.T, array[::2]):
+        assert json.loads(dump_json({"a": [view, view], "b": "array 0"})) == {"a": [view.tolist()] * 2, "b": "array 0"}
+
+
 def test_arrays_keep_nan() -> None:
     """NaN and Infinity are written as json.dumps writes them, in arrays too."""
     large = numpy.full(100_000, numpy.nan)
