@@ -115,16 +115,13 @@ class Updates:
         lost = vanished(self._shelf.catalog, scan)
         if not lost:
             return scan
-        step = max(1, len(lost) // ASKED)
-        asked = sorted(lost)[::step]
-        doubted = {name for name in asked if not self._gone(name, lost[name])}
-        if doubted and len(lost) > len(asked):
-            doubted = set(lost)  # a listing that lacks what is there lacks more than what we asked for
-        if not doubted:
+        asked = sorted(lost)[:: max(1, len(lost) // ASKED)]
+        if all(self._gone(name, lost[name]) for name in asked):
             return scan
-        error = SourceError("the listing lacked objects that exist")
-        models = {name: listed for name, listed in scan.models.items() if name not in doubted}
-        return replace(scan, models=models, failed={**scan.failed, **dict.fromkeys(doubted, error)})
+        # It lacks what exists, or the store does not say: then nothing that it lacks is known to be gone.
+        error = SourceError(f"the listing lacked objects of {len(lost)} models that are not known to be gone")
+        models = {name: listed for name, listed in scan.models.items() if name not in lost}
+        return replace(scan, models=models, failed={**scan.failed, **dict.fromkeys(lost, error)})
 
     def _gone(self, name: str, path: str) -> bool:
         listed = self._shelf.catalog[name].listed
