@@ -10,13 +10,18 @@ from typing import Any
 
 from runtime_handler.models.model import CacheStatus, Model, Models, ModelStatus
 
+Describe = Callable[[Any], Mapping[str, Any]]
+"""What a predictor type's loader returned -> what `model_metadata` says of it."""
+
 
 class LazyModels:
     """`start` runs once, before the first `get`; afterwards `get` is the manager's own method."""
 
-    def __init__(self, models: Models, start: Callable[[], None]) -> None:
+    def __init__(self, models: Models, start: Callable[[], None], describe: Describe | None = None) -> None:
+        """`describe` tells what `model_metadata` has of a loaded version beside its time; None: Cortex's plain form."""
         self._models = models
         self._start = start
+        self._describe = describe
         self._started = False
         self._lock = threading.RLock()
 
@@ -42,5 +47,14 @@ class LazyModels:
         return self._models.cache()
 
     def metadata(self) -> Mapping[str, Any]:
-        """See `Models.metadata`."""
-        return self._models.metadata()
+        """See `Models.metadata`; with `describe`, `<name>-<version>` -> its description and the `timestamp`."""
+        plain = self._models.metadata()
+        if self._describe is None:
+            return plain
+        loaded = {(status.name, str(status.version)) for status in self.status() if status.memory}
+        return {
+            f"{name}-{version}": {**self._describe(self._models.get(name, version).value), "timestamp": timestamp}
+            for name, entry in plain.items()
+            for version, timestamp in zip(entry["versions"], entry["timestamps"], strict=True)
+            if (name, version) in loaded
+        }

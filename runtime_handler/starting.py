@@ -45,7 +45,7 @@ def start_predictor(spec: PredictorSpec, project: Path, open_models: OpenModels)
     if spec.models is not None:
         opened = predictor_type(spec, user_object)
         manager = open_models(spec.models, opened.layout, opened.load)
-        models = LazyModels(manager, manager.start)
+        models = LazyModels(manager, manager.start, opened.describe)
         arguments[predictor_type.client_argument] = opened.client(models)
     try:
         user_object.__init__(**constructor_arguments(cls, arguments))

@@ -87,6 +87,11 @@ def test_every_example_answers_its_request_as_expected(example: Path) -> None:
             response = httpx.post(url, content=(example / "request.json").read_bytes(), headers=headers, timeout=60)
             wanted = expected[name] if isinstance(expected, dict) and set(expected) == set(names) else expected
             assert (response.status_code, content(response)) == (200, wanted)
+            described = httpx.get(url).json()
+            assert described["message"]
+            if example.name == "tensorflow-iris":
+                [signature] = described["model_metadata"].values()
+                assert signature.keys() == {"signature_key", "input_signatures", "timestamp"}
 
 
 def test_the_address_routes_by_exact_endpoint(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What a predictor type brings: its layout rule, its loader and its client. A new type is one class and one table row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +27,10 @@ class PredictorType(Protocol):
 
     def load(self, path: Path, name: str) -> object:
         """The model in `path`, ready to predict. Raises whatever the framework or the user's code raises."""
+
+    @property
+    def describe(self) -> Callable[[Any], Mapping[str, Any]] | None:
+        """What Cortex's `model_metadata` says of a loaded version, beyond versions and times; None: no more than those."""
 
     def client(self, models: Models) -> Any:
         """What the user's constructor is given."""

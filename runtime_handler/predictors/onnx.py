@@ -118,6 +118,7 @@ class OnnxPredictorType:
     class_name = "ONNXPredictor"
     client_argument = "onnx_client"
     layout = ONNX
+    describe = None
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
         self._batching = spec.batching

@@ -26,11 +26,12 @@ Feed = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TensorFlowModel:
-    """A loaded version: one signature of it, and what that takes (input name -> TensorSpec)."""
+    """A loaded version: one signature of it with its key, and what that takes (input name -> TensorSpec)."""
 
     loaded: Any
     call: Any
     inputs: Mapping[str, Any]
+    key: str = ""
 
     def run(self, feed: Feed) -> Feed:
         """The signature's outputs by name: TensorFlow's own order differs from process to process.
@@ -77,6 +78,25 @@ class Loaded:
     run: Callable[[Feed], Feed]
 
 
+def described(loaded: Loaded) -> Mapping[str, Any]:
+    """`signature_key` and `input_signatures` as Cortex 0.22 had them in `model_metadata`.
+
+    A shape is a list of integers, -1 for an unknown one, ["scalar"] for none, ["unknown"] for an unknown rank.
+    """
+    return {
+        "signature_key": loaded.model.key,
+        "input_signatures": {
+            name: {"shape": _shape(spec.shape), "type": spec.dtype.name} for name, spec in loaded.model.inputs.items()
+        },
+    }
+
+
+def _shape(shape: Any) -> list[int | str]:
+    if shape.rank is None:
+        return ["unknown"]
+    return [-1 if size is None else size for size in shape] or ["scalar"]
+
+
 class TensorFlowClient:
     """What a TensorFlowPredictor is given as `tensorflow_client`."""
 
@@ -116,6 +136,7 @@ class TensorFlowPredictorType:
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
         models = spec.models
         self._batching = spec.batching
+        self._caching = models is not None and models.cache_size is not None
         self._default_key = models.signature_key if models else None
         self._keys = {path.name: path.signature_key for path in models.paths} if models else {}
 
@@ -126,8 +147,13 @@ class TensorFlowPredictorType:
         loaded = tensorflow.saved_model.load(str(path))
         key = choose_signature(list(loaded.signatures), self._keys.get(name) or self._default_key)
         call = loaded.signatures[key]
-        model = TensorFlowModel(loaded, call, dict(sorted(call.structured_input_signature[1].items())))
+        model = TensorFlowModel(loaded, call, dict(sorted(call.structured_input_signature[1].items())), key)
         return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
+
+    @property
+    def describe(self) -> Callable[[Loaded], Mapping[str, Any]] | None:
+        """Signature key and input signatures; under caching, as in Cortex, no more than versions and times."""
+        return None if self._caching else described
 
     def client(self, models: Models) -> TensorFlowClient:
         """The `tensorflow_client`."""

@@ -102,3 +102,16 @@ def test_a_signature_that_is_not_plain_is_asked_for(keys: list[str], configured:
     with pytest.raises(ValueError, match="signature") as raised:
         choose_signature(keys, configured)
     assert all(repr(key) in str(raised.value) for key in keys)
+
+
+def test_the_metadata_names_signature_and_inputs(saved: Path) -> None:
+    """As Cortex's GET told them of TensorFlow models; with a cache it told versions and times only."""
+    models = ModelsSpec(paths=(ModelPath(name="m", path="m"),))
+    predictor_type = TensorFlowPredictorType(PredictorSpec(type="tensorflow", path="p.py", models=models), object())
+    assert predictor_type.describe is not None
+    assert predictor_type.describe(predictor_type.load(saved, "m")) == {
+        "signature_key": "serving_default",
+        "input_signatures": {"n": {"shape": [-1], "type": "int64"}, "x": {"shape": [-1, 4], "type": "float32"}},
+    }
+    cached = ModelsSpec(dir="m", cache_size=1, disk_cache_size=1)
+    assert TensorFlowPredictorType(PredictorSpec(type="tensorflow", path="p.py", models=cached), object()).describe is None
