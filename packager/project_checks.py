@@ -4,18 +4,23 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from packager import model_paths
 from packager.fault import Fault
 from packager.images import FLAVOURS, pins
-from packager.predictor_class import examine
-from packager.requirement_pins import conflicts
+from packager.predictor_class import Finding, examine
+from packager.requirement_pins import Pin, conflicts
 from packager.s3_models import ListKeys, NoListing, split_path
 from packager.spec import ApiSpec
+from runtime_handler.contract import Accelerator, PredictorTypeName
 
 MOST_FILES = 20_000
 """Of a model folder that are looked at, as many as Cortex listed of a `models.dir`."""
+MOST_PINS = 50
+"""Of a requirements.txt that are reported."""
 LARGEST_SOURCE = 4 << 20
 """Bytes of a predictor file or requirements.txt that are read; a bigger one is not what it is said to be."""
 
@@ -77,7 +82,7 @@ def predictor_file_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
         needs = ("predictor.type", "predictor.path", "predictor.models", "predictor.model_path")
         # the other types cannot do without a model; where it is missing, that is said, and not the client's lack of one
         has_models = predictor.models is not None or predictor.type != "python"
-        for finding in examine(source, predictor.type, has_models=has_models):
+        for finding in _findings(source, predictor.type, has_models):
             file = str(project.shown / predictor.path)
             yield Fault(at, finding.code, finding.message, needs, finding.severity, file, finding.line)
 
@@ -166,11 +171,9 @@ def requirements_can_be_met(api: ApiSpec, project: Project) -> Iterator[Fault]:
     file = project.root / "requirements.txt"
     if api.serve is None or project.refusal("requirements.txt") or not file.is_file():
         return
-    flavour = FLAVOURS.get((api.serve.predictor.type, api.serve.accelerator))
-    installed = {} if flavour is None else pins(flavour)
     text = _read(file).decode("utf-8-sig", "replace")
     certain = project.lock or api.deploy.package == "zip"
-    for pin, message in conflicts(text, api.deploy.python, installed):
+    for pin, message in _conflicts(text, api.deploy.python, api.serve.predictor.type, api.serve.accelerator):
         needs = ("predictor.type", "compute", "deploy")
         shown = str(project.shown / "requirements.txt")
         yield Fault("", "cxpack.requirement", message, needs, "error" if certain else "warning", shown, pin.line)
@@ -194,6 +197,21 @@ CHECKS: Sequence[Check] = (
     s3_models_have_their_layout,
     requirements_can_be_met,
 )
+
+
+@lru_cache(maxsize=64)
+def _findings(source: bytes, predictor_type: PredictorTypeName, has_models: bool) -> tuple[Finding, ...]:
+    """The findings in a predictor file, which the APIs of a project often share."""
+    return tuple(examine(source, predictor_type, has_models=has_models))
+
+
+@lru_cache(maxsize=64)
+def _conflicts(
+    text: str, python: str, predictor_type: PredictorTypeName, accelerator: Accelerator
+) -> tuple[tuple[Pin, str], ...]:
+    """The conflicts of a requirements.txt with an image, the same for all APIs of a kind."""
+    flavour = FLAVOURS.get((predictor_type, accelerator))
+    return tuple(islice(conflicts(text, python, {} if flavour is None else pins(flavour)), MOST_PINS))
 
 
 def _read(path: Path) -> bytes:
