@@ -14,6 +14,7 @@ from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
 from runtime_handler.request import Answer, Request
+from runtime_handler.sagemaker import sent_to
 
 Outcome = Answer | ServeError | PredictorFailed
 
@@ -42,9 +43,11 @@ class BatchedCalls:
                 readable.append((position, request, arguments_of(request, self._predictor.predict_arguments)))
             except ServeError as error:
                 found[position] = error
-        if readable:
-            positions, kept, arguments = zip(*readable, strict=True)
-            found.update(zip(positions, self._predict(kept, arguments, observed=observed), strict=True))
+        for model in dict.fromkeys(request.model for _, request, _ in readable):
+            positions, kept, arguments = zip(*(entry for entry in readable if entry[1].model == model), strict=True)
+            with sent_to(model):
+                outcomes = self._predict(kept, arguments, observed=observed)
+            found.update(zip(positions, outcomes, strict=True))
         return [found[position] for position in range(len(requests))]
 
     def _predict(self, requests: Sequence[Request], arguments: Sequence[dict[str, Any]], *, observed: bool) -> list[Outcome]:

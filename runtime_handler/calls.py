@@ -14,7 +14,7 @@ from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
 from runtime_handler.predictors.provenance import comes_from
 from runtime_handler.request import Answer, Request, log_fields
-from runtime_handler.sagemaker import default_model
+from runtime_handler.sagemaker import sent_to
 
 log = logging.getLogger("cxpack")
 
@@ -48,10 +48,8 @@ class SingleCalls:
         """See `Calls.answer`."""
         predictor = self._predictor
         arguments = arguments_of(request, predictor.predict_arguments)
-        if request.model is not None:
-            default_model.set(request.model)
         try:
-            with lease.Lease() as held:
+            with lease.Lease() as held, sent_to(request.model):
                 try:
                     prediction = predictor.predict(**arguments)
                 finally:

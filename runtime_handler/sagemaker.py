@@ -4,7 +4,8 @@ The container contract (AWS's page "Build your own container for multi-model end
 DELETE unloads, POST /models/NAME/invoke predicts.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -93,6 +94,23 @@ def _described(name: str, url: str) -> dict[str, Any]:
 
 default_model: ContextVar[str | None] = ContextVar("default_model", default=None)
 """The model that the running request was sent to."""
+
+
+def sent_to(model: str | None) -> AbstractContextManager[None]:
+    """Within it, `model` is the client's default one; None, as for every API that is no multi-model endpoint, is none."""
+    return _NOWHERE if model is None else _sent_to(model)
+
+
+@contextmanager
+def _sent_to(model: str) -> Iterator[None]:
+    token = default_model.set(model)
+    try:
+        yield
+    finally:
+        default_model.reset(token)
+
+
+_NOWHERE = nullcontext()  # one for all, because every request of every other API enters it
 
 
 class InvokedModels:

@@ -13,6 +13,7 @@ from runtime_handler.contract import BatchingSpec
 from runtime_handler.errors import BadPayload
 from runtime_handler.predictor import Predictor
 from runtime_handler.request import Answer, Request
+from runtime_handler.sagemaker import default_model
 from tests.runtime_handler.harness import a_spec, serving, write_context
 
 
@@ -50,6 +51,20 @@ def test_a_bad_payload_fails_alone() -> None:
     """Unreadable: it never reaches the batch. Unusable: the batch is tried again one by one."""
     assert ask(Squares(), b"1", b"{", b"3") == [b"1", BadPayload, b"9"]
     assert ask(Squares(), b"1", b'"a"', b"3") == [b"1", PredictorFailed, b"9"]
+
+
+def test_models_of_a_multi_model_endpoint_never_share_a_call() -> None:
+    """A call has one default model, so requests to another make up another call."""
+
+    class Named(Squares):
+        def predict(self, payload: list[Any], query_params: list[Any]) -> list[Any]:
+            return [[default_model.get(), number] for number in payload]
+
+    calls = BatchedCalls(Predictor(Named()), None, lambda *_: None)
+    requests = [Request(b"1", "application/json", [], b"", "id", model=name) for name in ("a", "b", "a")]
+    bodies = [outcome.body for outcome in calls.outcomes(requests) if isinstance(outcome, Answer)]
+    assert bodies == [b'["a", 1]', b'["b", 1]', b'["a", 1]']
+    assert default_model.get() is None
 
 
 def test_a_predict_that_returns_too_little_is_the_codes_fault() -> None:

@@ -42,7 +42,8 @@ def test_the_platforms_model_folder_replaces_the_configured_model(tmp_path: Path
 
 def test_the_multi_model_interface(tmp_path: Path) -> None:
     """Load, list, invoke, unload: the status codes that the platform acts on, models by their own names."""
-    context = write_context(tmp_path / "context", {"predictor.py": PREDICTOR}, a_spec(models=ONE))
+    spec = a_spec(models=ONE, processes_per_replica=2)  # which would not know of each other's models
+    context = write_context(tmp_path / "context", {"predictor.py": PREDICTOR}, spec)
     folders = {name: a_model(tmp_path / name, f"{name} ") for name in ("a", "b")}
     with serving(context, SAGEMAKER_MULTI_MODEL="true", CXPACK_MODEL_STORE=str(tmp_path / "store")) as server:
         client = server.client
@@ -64,6 +65,7 @@ def test_the_multi_model_interface(tmp_path: Path) -> None:
         assert client.post("/models/a/invoke", json="x").status_code == 404
         assert client.post("/models/b/invoke", json="x").text == "b x"
         assert client.put("/models/b").status_code in (404, 405)
+        assert client.post("/invocations", json="x").json()["kind"] == "missing_model_name"
         assert client.get("/modelsb").json()["kind"] == client.get("/elsewhere").json()["kind"]
 
 
