@@ -82,7 +82,8 @@ def test_limits_hold_at_every_instant(tmp_path: Path, skew: str) -> None:
     served, most_on_disk = sum(number for number, _ in results), max(most for _, most in results)
     print(f"{skew}: {served} requests, {alive.loads} loads, at most {alive.most} in memory, {most_on_disk} on disk")
     assert served >= THREADS
-    assert (alive.most, most_on_disk) == (MEMORY, DISK)
+    assert alive.most <= MEMORY
+    assert most_on_disk <= DISK
     versions = {path for path in tmp_path.glob("api/*/*/*") if ".cxpack" not in path.parts}
     assert len(versions) == manager.cache().disk.used
 
