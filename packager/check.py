@@ -12,6 +12,7 @@ from packager import compatibility, guards
 from packager.bundle.rules import refusals
 from packager.context import BuildContext, assemble
 from packager.fault import Fault
+from packager.grants import asks_aws, s3_grants
 from packager.images import FLAVOURS, base_image, python_version
 from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
@@ -139,6 +140,22 @@ def _findings(api: CheckedApi) -> Iterator[Problem]:
         yield from compatibility.problems(api.spec, api.placement.target)
     if api.placement is not None and api.placement.warning:
         yield api.spec.problem("deploy.target", "deploy.target", api.placement.warning, severity="warning")
+    yield from _rights(api)
     if api.context is not None and any(file.path == "project/.env" for file in api.context.files):
         message = ".env goes into the image, where everyone who may pull it can read it; put secrets into deploy.secrets"
         yield api.spec.problem("predictor", "deploy.env_file", message, severity="warning")
+
+
+def _rights(api: CheckedApi) -> Iterator[Problem]:
+    """What the API may read, and why; a warning where its code asks AWS for something and it may do nothing."""
+    spec, serve = api.spec, api.spec.served
+    grants = s3_grants(serve)
+    for grant in grants:
+        message = f"grants reading s3://{grant.bucket}/{grant.prefix}*, because {grant.reason} names it"
+        yield spec.problem(grant.reason, "deploy.grant", message, severity="note")
+    if grants or spec.deploy.permissions or api.context is None:
+        return
+    source = next((file.read() for file in api.context.files if file.path == f"project/{serve.predictor.path}"), b"")
+    if asks_aws(source):
+        message = f"{serve.predictor.path} imports boto3, but the API is granted nothing; say what it needs in deploy.permissions"
+        yield spec.problem("predictor.path", "deploy.nothing_granted", message, severity="warning")

@@ -4,6 +4,7 @@ Model paths are read by the runtime; `s3://` strings anywhere in `config` and `e
 `prefix` in one map of `config`, are how Cortex's examples tell a predictor where to download from.
 """
 
+import ast
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,3 +53,23 @@ def _from_text(text: str, path: str) -> Iterator[S3Grant]:
         bucket, _, prefix = text.removeprefix(S3).partition("/")
         if bucket:
             yield S3Grant(bucket=bucket, prefix=prefix, reason=path)
+
+
+def asks_aws(source: bytes) -> bool:
+    """Whether the module imports boto3; one that does not parse is reported elsewhere."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return False
+    names = [
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    ]
+    return any(name.partition(".")[0] == "boto3" for name in names)

@@ -1,0 +1,81 @@
+"""What an API may read from S3, found in its spec, and what check says of it."""
+
+from pathlib import Path
+
+import pytest
+
+from packager.check import check
+from packager.grants import asks_aws, s3_grants
+from packager.problem import Problem
+from runtime_handler.contract import ModelPath, ModelsSpec, PredictorSpec, ServeSpec
+from tests.builders import PREDICTOR, a_project, an_api
+
+
+def grants(**predictor: object) -> list[tuple[str, str, str]]:
+    spec = ServeSpec(name="a", endpoint="/a", predictor=PredictorSpec(type="python", path="p.py", **predictor))  # type: ignore[arg-type]
+    return [(grant.bucket, grant.prefix, grant.reason) for grant in s3_grants(spec)]
+
+
+def test_model_paths_are_granted() -> None:
+    """One model path, several, or a folder of models; local ones need no grant."""
+    paths = (ModelPath(name="a", path="s3://b/x/a/"), ModelPath(name="c", path="models/c"))
+    assert grants(models=ModelsSpec(paths=paths)) == [("b", "x/a/", "predictor.models")]
+    assert grants(models=ModelsSpec(dir="s3://b/all/")) == [("b", "all/", "predictor.models.dir")]
+
+
+def test_what_config_and_env_name_is_granted() -> None:
+    """As Cortex's examples download: `bucket` beside `key` or `prefix`, and s3:// strings at any depth."""
+    config = {"bucket": "cortex-examples", "key": "sklearn/model.pkl", "more": [{"deep": "s3://d/e/f"}], "n": 3}
+    assert grants(config=config, env={"WEIGHTS": "s3://w", "OTHER": "x"}) == [
+        ("cortex-examples", "sklearn/model.pkl", "predictor.config.bucket"),
+        ("d", "e/f", "predictor.config.more[0].deep"),
+        ("w", "", "predictor.env.WEIGHTS"),
+    ]
+
+
+def test_the_same_place_is_granted_once() -> None:
+    """Two keys that name one prefix are one grant, sorted with the others."""
+    assert grants(config={"b": "s3://z/1", "a": "s3://z/1", "c": "s3://a/1"}) == [
+        ("a", "1", "predictor.config.c"),
+        ("z", "1", "predictor.config.b"),
+    ]
+
+
+def found(folder: Path, code: str, cortex_yaml: str, **files: str) -> list[Problem]:
+    return [problem for problem in check(a_project(folder, cortex_yaml, **files)).problems if problem.code == code]
+
+
+def test_check_names_each_grant_and_why(tmp_path: Path) -> None:
+    """A note at the key that caused it."""
+    [note] = found(tmp_path, "deploy.grant", an_api(predictor="config: {bucket: b, key: k}"))
+    assert note.severity == "note"
+    assert "s3://b/k*" in note.message
+
+
+@pytest.mark.parametrize(
+    ("section", "warned"),
+    [({}, True), ({"predictor": "config: {bucket: b, key: k}"}, False), ({"deploy": "{permissions: [PERMISSION]}"}, False)],
+    ids=["nothing granted", "a grant", "permissions"],
+)
+def test_boto3_without_any_grant_is_a_warning(tmp_path: Path, section: dict[str, str], warned: bool) -> None:
+    """Found out at check, and not when the first prediction is denied."""
+    permission = "{actions: [s3:GetObject], resources: ['arn:aws:s3:::b/*']}"
+    text = an_api(**{key: value.replace("PERMISSION", permission) for key, value in section.items()})
+    warnings = found(tmp_path, "deploy.nothing_granted", text, predictor_dot_py="import boto3\n\n\n" + PREDICTOR)
+    assert [warning.severity for warning in warnings] == ["warning"] * warned
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        (b"import boto3", True),
+        (b"def f():\n    from boto3.session import Session", True),
+        (b"import os, boto3 as b", True),
+        (b"# import boto3\nimport boto33", False),
+        (b"import (", False),
+        (b"\0", False),
+    ],
+)
+def test_an_import_of_boto3_is_found_wherever_it_stands(source: bytes, asks: bool) -> None:
+    """By parsing, not by searching the text."""
+    assert asks_aws(source) is asks
