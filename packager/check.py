@@ -14,6 +14,7 @@ from packager.context import BuildContext, assemble
 from packager.fault import Fault
 from packager.grants import asks_aws, s3_grants
 from packager.images import FLAVOURS, base_image, python_version
+from packager.limits import limits
 from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
 from packager.project import OutsideProject
@@ -99,6 +100,8 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
         else:
             api = CheckedApi(spec=spec)
         apis.append(api)
+    targets = {api.spec.name: api.placement.target for api in apis if api.placement is not None}
+    problems += [_problem(spec, fault) for spec, fault in limits(reading.apis, targets)]
     for spec in reading.apis[:1]:  # said once, not by every API of the project
         problems += [_problem(spec, fault) for fault in guards.environments(file.parent)]
     return Check(file=file, apis=tuple(apis), problems=in_order(problems))
