@@ -9,8 +9,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 
 from packager.dependencies import INSTALLERS, dependency_files
@@ -19,6 +17,7 @@ from packager.project import ProjectFile, project_files
 from packager.spec import ApiSpec
 from runtime_handler.contract import ModelPath, ModelsSpec, ServeSpec
 
+RUNTIME = Path(__file__).parent.parent / "runtime_handler"
 DOCKERIGNORE = "**/__pycache__\nzip/\n"
 
 
@@ -67,6 +66,8 @@ class BuildContext:
     @cached_property
     def digest(self) -> str:
         """A digest of every path, permission and byte."""
+        from hashlib import sha256  # here: it loads OpenSSL, and only `cxpack local` asks
+
         total = sha256()
         for file in self.files:
             total.update(f"{file.path}\0{int(file.executable)}\0{sha256(file.read()).hexdigest()}\n".encode())
@@ -145,9 +146,8 @@ def _flavour_files(flavour: Flavour) -> Iterator[ContextFile]:
 
 
 def _runtime_files() -> Iterator[ContextFile]:
-    root = Path(str(files("runtime_handler")))
-    for source in sorted(root.rglob("*.py")):
-        yield ContextFile(f"runtime_handler/{source.relative_to(root).as_posix()}", source)
+    for source in sorted(RUNTIME.rglob("*.py")):
+        yield ContextFile(f"{RUNTIME.name}/{source.relative_to(RUNTIME).as_posix()}", source)
 
 
 def _dependency_files(sources: list[ProjectFile]) -> Iterator[ContextFile]:

@@ -9,8 +9,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal
+
+TABLE = Path(__file__).with_name("instances.csv")
 
 Kind = Literal["gpu", "inf"]
 
@@ -58,7 +60,7 @@ class InstanceType:
 @cache
 def instance_types() -> dict[str, InstanceType]:
     """The whole table, by name."""
-    with files("packager").joinpath("instances.csv").open(encoding="utf-8") as table:
+    with TABLE.open(encoding="utf-8") as table:
         rows = [
             InstanceType(
                 name=row["name"],
