@@ -1,4 +1,4 @@
-"""What the kernel knows of a TCP connection and its dead worker cannot tell any more."""
+"""What the supervisor asks of the kernel: many open files, and what a dead worker cannot tell any more."""
 
 import contextlib
 import socket
@@ -20,3 +20,12 @@ def bytes_taken(connection: socket.socket) -> int | None:
         fcntl.ioctl(connection.fileno(), termios.FIONREAD, unread, True)
         return int(received) - int.from_bytes(unread, "little")
     return None
+
+
+def allow_open_files() -> None:
+    """As many as the platform lets us have: every connection is open in the supervisor and in its worker."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -5,11 +5,9 @@ the file descriptor, so that a worker's death does not close it: a request that 
 idle connection goes to another worker, and its caller never notices.
 """
 
-import contextlib
 import gc
 import logging
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -17,15 +15,15 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from runtime_handler.entrypoints.board import Board, Connection, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import READY, SLOT_BYTES, Handed
 from runtime_handler.entrypoints.farewell import Farewell
-from runtime_handler.entrypoints.kernel import bytes_taken
+from runtime_handler.entrypoints.kernel import allow_open_files, bytes_taken
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
+from runtime_handler.entrypoints.worker import Successions, Worker
 from runtime_handler.metrics.in_flight import InFlightSampler
 
 SLOTS = 16_384
@@ -33,21 +31,8 @@ SLOTS = 16_384
 KILL_AFTER_S = 28
 """ECS and SageMaker kill all of us 30 s after SIGTERM."""
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-LONGEST_BACK_OFF_S = 30.0
 
 log = logging.getLogger("cxpack")
-
-
-@dataclass(slots=True)
-class Worker:
-    """A serving process, as its supervisor sees it."""
-
-    number: int
-    pid: int
-    channel: socket.socket
-    ready: bool = False
-    turn: int = 0
-    slots: set[int] = field(default_factory=set)
 
 
 class Supervisor:
@@ -65,7 +50,7 @@ class Supervisor:
         self._free = list(range(SLOTS - 1, -1, -1))
         self._selector = selectors.DefaultSelector()
         self._farewell = Farewell(self._selector)
-        self._respawns: dict[int, tuple[float, float]] = {}
+        self._successions = Successions()
         self._stopping_since: float | None = None
         self._exit_code = 0
         self._asked_to_stop = False
@@ -83,13 +68,13 @@ class Supervisor:
         self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(4096))
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        _allow_open_files()
+        allow_open_files()
         gc.freeze()  # what is loaded now stays shared with every worker
         for number in range(self._board.workers):
             self._spawn(number)
         sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, self._composed.recorder.flush)
         next_sample = time.monotonic() + 1
-        while self._workers or (self._stopping_since is None and self._respawns):
+        while self._workers or (self._stopping_since is None and self._successions):
             for key, _ in self._selector.select(timeout=min(0.5, max(0.0, next_sample - time.monotonic()))):
                 handle: Callable[[], object] = key.data
                 handle()
@@ -178,7 +163,7 @@ class Supervisor:
                 return
             if message == READY:
                 worker.ready = True
-                self._respawns.pop(worker.number, None)
+                self._successions.ready(worker)
                 if all(each.ready for each in self._workers.values()) and len(self._workers) == self._board.workers:
                     self._board.set_all_ready()
             else:
@@ -255,21 +240,11 @@ class Supervisor:
             self._stop(exit_code=1)
             return
         log.error("worker %d ended with code %d; another takes its place", worker.number, code)
-        _, wait = self._respawns.get(worker.number, (0.0, 0.0))
-        wait = 0.0 if worker.ready else min(LONGEST_BACK_OFF_S, wait * 2 or 1.0)
-        self._respawns[worker.number] = (time.monotonic() + wait, wait)
+        self._successions.died(worker, time.monotonic())
 
     def _respawn(self, now: float) -> None:
         if self._stopping_since is not None:
             return
         running = {worker.number for worker in self._workers.values()}
-        for number, (due, _) in list(self._respawns.items()):
-            if number not in running and now >= due:
-                self._spawn(number)
-
-
-def _allow_open_files() -> None:
-    """As many as the platform lets us have: every connection is open here and in its worker."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        for number in self._successions.due(now, running):
+            self._spawn(number)

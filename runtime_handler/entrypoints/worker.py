@@ -1,0 +1,44 @@
+"""A worker as its supervisor sees it, and when a dead one's successor starts."""
+
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+FIRST_BACK_OFF_S = 1.0
+LONGEST_BACK_OFF_S = 30.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """A serving process; `slots` are the connections it has, `turn` says when it was last handed one."""
+
+    number: int
+    pid: int
+    channel: socket.socket
+    ready: bool = False
+    turn: int = 0
+    slots: set[int] = field(default_factory=set)
+
+
+class Successions:
+    """Which workers are to be started again, and when: at once after a life, later and later after failing to start."""
+
+    def __init__(self) -> None:
+        self._due: dict[int, tuple[float, float]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._due)
+
+    def died(self, worker: Worker, now: float) -> None:
+        """It needs a successor."""
+        _, wait = self._due.get(worker.number, (0.0, 0.0))
+        wait = 0.0 if worker.ready else min(LONGEST_BACK_OFF_S, wait * 2 or FIRST_BACK_OFF_S)
+        self._due[worker.number] = (now + wait, wait)
+
+    def ready(self, worker: Worker) -> None:
+        """The successor has started."""
+        self._due.pop(worker.number, None)
+
+    def due(self, now: float, running: Collection[int]) -> list[int]:
+        """The numbers of workers to start now."""
+        return [number for number, (at, _) in self._due.items() if number not in running and now >= at]
