@@ -2,7 +2,8 @@
 
 A batcher belongs to one loaded version, so versions never mix. There is no thread of its own: the first caller leads,
 waits for others, runs the model for all and hands out the rows. It waits at most `batch_interval`, and only while
-somebody may still come: a request that is alone runs at once.
+somebody may still come: a request that is alone runs at once. While a batch runs, the next one gathers: started beside
+it, every caller would find itself alone, and none would ever share a run.
 """
 
 import threading
@@ -96,6 +97,7 @@ class Batcher(Generic[Feed, Outputs]):
         finally:
             with self._changed:
                 self._away -= len(batch)
+                self._changed.notify()
             for call in batch:
                 if call is not leader:
                     call.turn.release()
@@ -120,7 +122,8 @@ class Batcher(Generic[Feed, Outputs]):
         return batch
 
     def _nobody_to_wait_for(self) -> bool:
-        return len(self._waiting) >= min(self._spec.max_batch_size, self._running() - self._away)
+        waiting = len(self._waiting)
+        return waiting >= self._spec.max_batch_size or (not self._away and waiting >= self._running())
 
     def _run_batch(self, batch: list[_Call[Feed, Outputs]]) -> None:
         if len(batch) > 1:

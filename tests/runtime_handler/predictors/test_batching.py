@@ -96,3 +96,20 @@ def test_under_load_batches_are_full(size: int) -> None:
     model = Doubler()
     run_together([[float(number)] for number in range(28)], size, model)
     assert model.runs == [size] * (28 // size)
+
+
+def test_callers_gather_while_the_model_runs() -> None:
+    """Who comes during a run shares the next one; each would otherwise find nobody to wait for, and run alone."""
+    model = Doubler()
+    spec = BatchingSpec(max_batch_size=2, batch_interval_s=30)
+    batcher: Batcher[list[Any], list[Any]] = Batcher(model, spec, running=lambda: 1)
+    with ThreadPoolExecutor(3) as pool:
+        calls = [pool.submit(batcher.run, [1.0])]
+        assert model.entered.wait(30)
+        model.entered.clear()
+        calls += [pool.submit(batcher.run, [number]) for number in (2.0, 3.0)]
+        assert model.entered.wait(30)
+        runs = list(model.runs)
+        model.gate.set()
+        assert [call.result(30) for call in calls] == [[2.0], [4.0], [6.0]]
+    assert runs == [1, 2]
