@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from packager.manifest import Manifest
-from tests.cdk_app.aws import PLACEHOLDERS, Aws, aws_server
+from tests.cdk_app.aws import Aws, aws_server
+from tests.cdk_app.cloudformation import PLACEHOLDERS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
