@@ -83,8 +83,10 @@ class Loaded:
 class OnnxClient:
     """What an ONNXPredictor is given as `onnx_client`."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, names: Sequence[str] = ()) -> None:
+        """`names` are those of `models.paths`, or the single model's."""
         self._models = models
+        self._names = names
 
     def predict(self, model_input: Any, model_name: str | None = None, model_version: str | int | None = "latest") -> list[Any]:
         """The model's outputs in its own order: numpy arrays, or lists of dicts where the model ends in a ZipMap.
@@ -111,6 +113,16 @@ class OnnxClient:
             },
         }
 
+    @property
+    def sessions(self) -> dict[str, Any]:
+        """Model name -> its session, as clients of Cortex 0.18 to 0.21 had it; the single model is `_cortex_default`."""
+        return {name: self.get_model(name)["session"] for name in self._names}
+
+    @property
+    def input_signatures(self) -> dict[str, Any]:
+        """Model name -> input name -> shape and type, as clients of Cortex 0.18 to 0.21 had it."""
+        return {name: self.get_model(name)["input_signatures"] for name in self._names}
+
 
 class OnnxPredictorType:
     """One `.onnx` file a version, one session each."""
@@ -122,6 +134,7 @@ class OnnxPredictorType:
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
         self._batching = spec.batching
+        self._names = [path.name for path in spec.models.paths] if spec.models else []
         self._threads = max(1, _cpus() // spec.processes_per_replica)
 
     def load(self, path: Path, name: str) -> Loaded:  # noqa: ARG002  all models load alike
@@ -139,7 +152,7 @@ class OnnxPredictorType:
 
     def client(self, models: Models) -> OnnxClient:
         """The `onnx_client`."""
-        return OnnxClient(models)
+        return OnnxClient(models, self._names)
 
 
 def _signature(described: Any) -> InputSignature:

@@ -3,7 +3,7 @@
 Cortex asked TensorFlow Serving; one process less is one less to keep alive, and signatures are read the same way.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,8 +100,18 @@ def _shape(shape: Any) -> list[int | str]:
 class TensorFlowClient:
     """What a TensorFlowPredictor is given as `tensorflow_client`."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, names: Iterable[str] = ()) -> None:
+        """`names` are those of `models.paths`, or the single model's."""
         self._models = models
+        self._names = names
+
+    @property
+    def input_signatures(self) -> dict[str, Any]:
+        """Model name -> input name -> shape and type, as clients of Cortex 0.18 to 0.21 had it.
+
+        The single model is `_cortex_default`.
+        """
+        return {name: described(self._models.get(name).value)["input_signatures"] for name in self._names}
 
     def predict(
         self, model_input: Mapping[str, Any], model_name: str | None = None, model_version: str | int | None = "latest"
@@ -157,7 +167,7 @@ class TensorFlowPredictorType:
 
     def client(self, models: Models) -> TensorFlowClient:
         """The `tensorflow_client`."""
-        return TensorFlowClient(models)
+        return TensorFlowClient(models, self._keys)
 
 
 def choose_signature(keys: list[str], configured: str | None) -> str:

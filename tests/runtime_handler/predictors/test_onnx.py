@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from runtime_handler.contract import BatchingSpec, ModelsSpec, PredictorSpec
+from runtime_handler.contract import BatchingSpec, ModelPath, ModelsSpec, PredictorSpec
 from runtime_handler.errors import BadModelInput
 from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
 from runtime_handler.predictors.onnx import OnnxClient, OnnxPredictorType
@@ -43,7 +43,9 @@ def client(folder: Path, inputs: dict[str, tuple[int, Dimensions]], batching: Ba
     graph = helper.make_graph(nodes, "identity", declared, outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, folder / "model.onnx")
-    spec = PredictorSpec(type="onnx", path="predictor.py", models=ModelsSpec(dir="m"), batching=batching)
+    spec = PredictorSpec(
+        type="onnx", path="predictor.py", models=ModelsSpec(paths=(ModelPath(name="m", path="m"),)), batching=batching
+    )
     predictor_type = OnnxPredictorType(spec, object())
     return predictor_type.client(OneModel(predictor_type.load(folder, "m")))
 
@@ -106,3 +108,10 @@ def test_no_session_brings_threads_of_its_own(tmp_path: Path) -> None:
     clients += [client(tmp_path, {"x": FLOATS}) for _ in range(20)]
     assert len(list(Path("/proc/self/task").iterdir())) == before
     assert len(clients) == 21
+
+
+def test_the_client_has_what_predictors_of_0_21_asked_it_for(tmp_path: Path) -> None:
+    """They read shapes from `input_signatures`, and took the session from `sessions`, by model name."""
+    made = client(tmp_path, {"x": FLOATS})
+    assert made.input_signatures == {"m": {"x": {"shape": ["batch", 4], "type": "float32"}}}
+    assert made.sessions["m"].get_inputs()[0].name == "x"

@@ -115,3 +115,10 @@ def test_the_metadata_names_signature_and_inputs(saved: Path) -> None:
     }
     cached = ModelsSpec(dir="m", cache_size=1, disk_cache_size=1)
     assert TensorFlowPredictorType(PredictorSpec(type="tensorflow", path="p.py", models=cached), object()).describe is None
+
+
+def test_the_client_has_what_predictors_of_0_21_asked_it_for(saved: Path) -> None:
+    """They read shapes from `input_signatures`, by model name."""
+    assert client(saved).input_signatures == {
+        "m": {"n": {"shape": [-1], "type": "int64"}, "x": {"shape": [-1, 4], "type": "float32"}}
+    }
