@@ -22,6 +22,7 @@ def test_an_example_becomes_stacks(example: str, tmp_path: Path, synthesize_mani
     project = tmp_path / example
     shutil.copytree(ROOT / "examples" / example, project, ignore=shutil.ignore_patterns("cxpack.out", "cdk.*"))
     checked = check(project / "cortex.yaml")
+    assert checked.ok, [str(problem) for problem in checked.problems]
     written = synth(checked, project / "cxpack.out")
     made = synthesize_manifest(written.out / "manifest.json")
     placed = {api.name: api.target for api in written.manifest.apis}
