@@ -22,7 +22,7 @@ ONLY_IN = {
     "boto3": ("packager/", "runtime_handler/models/", "runtime_handler/secrets.py"),
     "obstore": ("runtime_handler/models/",),
     "fastapi": ("runtime_handler/docs.py",),
-    "mangum": ("runtime_handler/entrypoints/aws_lambda.py",),
+    "mangum": ("runtime_handler/entrypoints/exchange.py",),
     "uvicorn": ("runtime_handler/entrypoints/", "packager/local/"),
     "onnxruntime": ("runtime_handler/predictors/",),
     "tensorflow": ("runtime_handler/predictors/",),

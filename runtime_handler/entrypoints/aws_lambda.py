@@ -1,4 +1,4 @@
-"""The Lambda function: Mangum around the app, user code run directly, for an environment serves one request at a time.
+"""The Lambda function: Mangum's translation around the app, user code run directly: an environment serves one request at once.
 
 `handler` is made when it is first asked for, so that importing this module costs and does nothing; the runtime asks
 for it during the init phase, and an exception there becomes the function's init error.
@@ -9,12 +9,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from mangum import Mangum
-
 from runtime_handler.app import App
 from runtime_handler.entrypoints import snapshot
 from runtime_handler.entrypoints.compose import compose, read_spec
-from runtime_handler.entrypoints.invocation import DirectInvocation, fitting
+from runtime_handler.entrypoints.exchange import Adapter, NeedsLoop
+from runtime_handler.entrypoints.invocation import fitting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import read_settings
 from runtime_handler.errors import StartError
@@ -59,11 +58,12 @@ def make_handler() -> Handler:
     async def predict(request: Request) -> Answer:
         if refresh is not None:
             refresh.before_request()
-        return service.predict(request)
+        answer = service.predict(request)
+        if answer.response is not None:
+            await NeedsLoop()
+        return answer
 
-    asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum takes the current one
-    app: Any = App(service, predict, recorder)  # Mangum types messages as mutable
-    adapter = Mangum(app, lifespan="off", custom_handlers=[DirectInvocation])
+    adapter = Adapter(App(service, predict, recorder), asyncio.new_event_loop())
 
     def handler(event: dict[str, Any], context: Any) -> Any:
         try:
