@@ -61,7 +61,7 @@ def _body(body: bytes) -> dict[str, Any]:
 
 
 def http_api_event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-    """API Gateway HTTP API and function URL, payload version 2.0."""
+    """API Gateway HTTP API, payload version 2.0."""
     return {
         "version": "2.0",
         "routeKey": "$default",
@@ -75,6 +75,45 @@ def http_api_event(method: str, path: str, query: str, headers: Mapping[str, str
         },
         **_body(body),
     }
+
+
+def function_url_event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """A function's own URL without authentication, as AWS's page "Invoking Lambda function URLs" lists its event."""
+    content_type = headers.get("content-type", "").lower()
+    is_text = content_type.startswith(("text/", "application/json"))
+    names = dict.fromkeys(name for name, _ in parse_qsl(query))
+    event = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "cookies": ["a=1", "b=2"],
+        "headers": {**headers, "x-forwarded-proto": "https", "x-forwarded-port": "443", "host": "id.lambda-url.eu-west-1.on.aws"},
+        "queryStringParameters": {name: ",".join(parse_qs(query)[name]) for name in names} or None,
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": "id",
+            "authentication": None,
+            "authorizer": None,
+            "domainName": "id.lambda-url.eu-west-1.on.aws",
+            "domainPrefix": "id",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"},
+            "requestId": "id",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "12/Mar/2020:19:03:58 +0000",
+            "timeEpoch": 1583348638390,
+        },
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+    }
+    if not body:
+        return event
+    if is_text:
+        return {**event, **_body(body)}
+    return {**event, "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 
 def rest_api_event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:

@@ -7,8 +7,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.runtime_handler.emulator import Function, as_response, emulating, load_balancer_event, rest_api_event
+from tests.builders import a_project, an_api
+from tests.runtime_handler.emulator import (
+    Function,
+    as_response,
+    emulating,
+    function_url_event,
+    load_balancer_event,
+    rest_api_event,
+)
 from tests.runtime_handler.harness import Server, serving, write_context
+from tests.test_local import local
 
 PREDICTOR = """
 from asyncio import CancelledError
@@ -122,21 +131,30 @@ def function(context: Path) -> Iterator[Function]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of `cxpack local`, which serves a project with the same predictor."""
+    file = a_project(tmp_path_factory.mktemp("project"), an_api("iris"), predictor_dot_py=PREDICTOR)
+    with local(file) as running, httpx.Client(base_url=running.urls["iris"].removesuffix("/iris"), trust_env=False) as client:
+        yield client
+
+
 def seen(response: httpx.Response) -> tuple[object, ...]:
     """What must be the same everywhere."""
     names = ("content-type", "access-control-allow-origin", "x-tea", "x-own", "allow", "retry-after")
     return (response.status_code, response.content, *(response.headers.get(name) for name in names))
 
 
-def ask(server: Server, case: Case, path: str = "/iris") -> httpx.Response:
-    return server.client.request(case.method, path, params=case.query or None, content=case.body, headers=case.headers)
+def ask(client: httpx.Client, case: Case, path: str = "/iris") -> httpx.Response:
+    return client.request(case.method, path, params=case.query or None, content=case.body, headers=case.headers)
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
-def test_every_surface_gives_the_same_answer(server: Server, function: Function, case: Case) -> None:
-    """The HTTP server, SageMaker's path and Lambda behind an HTTP API agree on every request."""
-    wanted = seen(ask(server, case))
-    assert seen(ask(server, case, "/invocations")) == wanted or case.name == "wrong method"
+def test_every_surface_gives_the_same_answer(server: Server, front: httpx.Client, function: Function, case: Case) -> None:
+    """The HTTP server, SageMaker's path, `cxpack local` and Lambda behind an HTTP API agree on every request."""
+    wanted = seen(ask(server.client, case))
+    assert seen(ask(server.client, case, "/invocations")) == wanted or case.name == "wrong method"
+    assert seen(ask(front, case)) == wanted
     assert seen(function.request(case.method, "/iris", case.query, case.headers, case.body)) == wanted
 
 
@@ -149,7 +167,14 @@ def test_the_other_fronts_of_lambda_agree(server: Server, function: Function, ev
     """REST APIs and load balancers send other events and get the same answers."""
     assert callable(event)
     answer = function.invoke(event(case.method, "/iris", case.query, case.headers, case.body))
-    assert seen(as_response(answer)) == seen(ask(server, case))
+    assert seen(as_response(answer)) == seen(ask(server.client, case))
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name)
+def test_a_function_url_gives_the_same_answer(server: Server, function: Function, case: Case) -> None:
+    """A function URL sends every body that is no text in base64, forms too, and null for what it has not."""
+    event = function_url_event(case.method, "/iris", case.query, case.headers, case.body)
+    assert seen(as_response(function.invoke(event))) == seen(ask(server.client, case))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +197,7 @@ def test_the_other_fronts_of_lambda_agree(server: Server, function: Function, ev
 def test_payloads_and_returns_as_in_cortex(server: Server, name: str, status: int, content: object) -> None:
     """What the predictor receives for each content type, and what the caller receives for each return value."""
     [case] = [case for case in CORPUS if case.name == name]
-    response = ask(server, case)
+    response = ask(server.client, case)
     assert (response.status_code, response.json()) == (status, content)
 
 
@@ -190,7 +215,7 @@ def test_payloads_and_returns_as_in_cortex(server: Server, name: str, status: in
 def test_bodies_that_are_not_plain_json(server: Server, name: str, content_type: str, content: bytes) -> None:
     """Strings are unquoted text, bytes are bytes, NaN is written as json.dumps does, HTTPException's detail is text."""
     [case] = [case for case in CORPUS if case.name == name]
-    response = ask(server, case)
+    response = ask(server.client, case)
     assert (response.headers["content-type"], response.content) == (content_type, content)
 
 
@@ -198,7 +223,7 @@ def test_bodies_that_are_not_plain_json(server: Server, name: str, content_type:
 def test_bodies_that_cannot_be_read_are_the_callers_fault(server: Server, name: str) -> None:
     """400 with our JSON error."""
     [case] = [case for case in CORPUS if case.name == name]
-    response = ask(server, case)
+    response = ask(server.client, case)
     assert (response.status_code, response.json()["kind"]) == (400, "bad_payload")
 
 
