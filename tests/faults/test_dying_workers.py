@@ -12,7 +12,9 @@ from tests.runtime_handler.entrypoints.test_supervisor import WHO, children, two
 from tests.runtime_handler.harness import Server, serving
 
 CONNECTIONS = 64
-KILLS = 4
+KILLS = int(os.environ.get("CXPACK_GATE_WORKER_KILLS", "4"))
+LIFE_S = float(os.environ.get("CXPACK_GATE_WORKER_LIFE", "0.5"))
+"""Seconds between two kills, before the first and after the last."""
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
@@ -48,14 +50,14 @@ async def ask_until(stop: asyncio.Event, port: int, numbers: "itertools.count[in
 
 
 async def load(server: Server, seen: Counter[str]) -> None:
-    """Callers on all connections, and a killed worker every half second."""
+    """Callers on all connections, and one worker killed after the other."""
     stop = asyncio.Event()
     numbers = itertools.count()
     callers = [asyncio.create_task(ask_until(stop, server.port, numbers, seen)) for _ in range(CONNECTIONS)]
     for _ in range(KILLS):
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(LIFE_S)
         os.kill(random.choice(children(server.process.pid)), signal.SIGKILL)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(LIFE_S)
     stop.set()
     await asyncio.gather(*callers)
 
@@ -66,6 +68,7 @@ def test_only_the_requests_of_a_killed_worker_fail_and_with_503(tmp_path: Path) 
     with serving(two({"predictor.py": WHO}, tmp_path)) as server:
         asyncio.run(load(server, seen))
         assert server.stop() == 0
+    print(f"{CONNECTIONS} connections, {KILLS} kills, {(KILLS + 1) * LIFE_S:g} s: {dict(seen)}")
     assert seen["wrong"] == 0
     assert seen["right"] > CONNECTIONS
     assert seen["cut"] <= KILLS  # an answer that was on its way when its worker died
