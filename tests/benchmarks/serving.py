@@ -30,7 +30,7 @@ PREDICTOR_OF_MANY = PREDICTOR.replace("self, payload", "self, payload, query_par
 MANY = 1000
 FEW, FURTHER = 20, 500
 """The few are more than the threads that load models, which so are there in both."""
-BATCHING = BatchingSpec(max_batch_size=64, batch_interval_s=0.01)
+BATCHING = BatchingSpec(max_batch_size=32, batch_interval_s=0.01)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,9 @@ def batched(folder: Path, effort: Effort) -> Iterator[Row]:
     if not installed():
         return
     body = a_request(LARGE)
-    with all_running(recipes(folder, LARGE, batching=BATCHING, threads_per_process=64), body, folder) as servers:
+    with all_running(
+        recipes(folder, LARGE, batching=BATCHING, threads_per_process=BATCHING.max_batch_size), body, folder
+    ) as servers:
         script = write_script(folder / "wrk.lua", body)
         for server in servers.values():
             load(server, script, 64, 1)

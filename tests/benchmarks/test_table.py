@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.benchmarks import load, serving
 from tests.benchmarks.__main__ import QUICK, write
+from tests.benchmarks.exported import TINY, a_request
 from tests.benchmarks.rows import LIMIT, OURS, PLAIN, Gate, Row, alternate, table
+from tests.benchmarks.servers import all_running
 
 FASTER = Row(name="speed", unit="requests/s", values={OURS: [30, 80, 40], PLAIN: [10, 20, 20], LIMIT: [60, 80, 80]})
 
@@ -71,8 +74,21 @@ def test_results_as_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_contender_answers(tmp_path: Path) -> None:
-    """The three servers of one model start, take the same request, and are measured."""
-    rows = list(serving.starts(tmp_path, serving.Effort(rounds=1, seconds=1, starts=1, syntheses=1)))
-    assert [(row.unit, set(row.values)) for row in rows] == [("s", {OURS, PLAIN, LIMIT})]
-    assert all(value > 0 for values in rows[0].values.values() for value in values)
+def test_every_contender_answers_the_same(tmp_path: Path) -> None:
+    """The three servers of one model take one request, and give the same scores: they are measured doing the same work."""
+    body = a_request(TINY)
+    with all_running(serving.recipes(tmp_path, TINY), body, tmp_path) as servers:
+        answers = {
+            who: httpx.post(
+                f"http://127.0.0.1:{server.port}/predict",
+                content=body,
+                headers={"content-type": "application/json"},
+                trust_env=False,
+            ).json()
+            for who, server in servers.items()
+        }
+        assert all(server.start_s > 0 and server.resident_mb > 10 for server in servers.values())
+    assert set(answers) == {OURS, PLAIN, LIMIT}
+    for other in (PLAIN, LIMIT):
+        assert answers[OURS] == pytest.approx(answers[other])
+    assert sum(answers[OURS]) == pytest.approx(1, abs=1e-3)
