@@ -3,21 +3,22 @@
 Nothing is written and nobody is asked, unless S3 is to be: no network, no AWS account, no import of the user's code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from packager import compatibility, guards
 from packager.bundle.rules import refusals
-from packager.context import BuildContext, assemble
+from packager.context import BuildContext, FilesWithout, assemble
 from packager.fault import Fault
 from packager.grants import asks_aws, s3_grants
 from packager.images import FLAVOURS, base_image, python_version
 from packager.limits import limits
 from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
-from packager.project import OutsideProject
+from packager.project import OutsideProject, ProjectFile, project_files
 from packager.reading import read_project
 from packager.s3_models import list_keys
 from packager.spec import ApiSpec
@@ -93,9 +94,14 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
     reading = read_project(file, lock=lock, list_keys=list_keys if aws else None)
     problems = list(reading.problems)
     apis = []
+
+    @cache  # the APIs of a file share its project
+    def files_without(folders: tuple[Path, ...]) -> Sequence[ProjectFile]:
+        return project_files(file.parent, file, folders)
+
     for spec in reading.apis:
         if spec.kind == "RealtimeAPI":
-            api, found = _place(spec, file)
+            api, found = _place(spec, file, files_without)
             problems += found
         else:
             api = CheckedApi(spec=spec)
@@ -107,10 +113,10 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
     return Check(file=file, apis=tuple(apis), problems=in_order(problems))
 
 
-def _place(spec: ApiSpec, file: Path) -> tuple[CheckedApi, list[Problem]]:
+def _place(spec: ApiSpec, file: Path, files_without: FilesWithout) -> tuple[CheckedApi, list[Problem]]:
     flavour = FLAVOURS[spec.served.predictor.type, spec.served.accelerator]
     try:
-        context = assemble(spec, file.parent, file, flavour)
+        context = assemble(spec, file.parent, files_without, flavour)
     except OutsideProject as error:
         return CheckedApi(spec=spec), [spec.problem("predictor.path", "cxpack.outside_project", str(error))]
     python = python_version(flavour, spec.deploy.python, written="deploy.python" in spec.places)

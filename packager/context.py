@@ -6,14 +6,14 @@ clock or the hash seed.
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from packager.dependencies import INSTALLERS, dependency_files
 from packager.images import Flavour
-from packager.project import ProjectFile, project_files
+from packager.project import ProjectFile
 from packager.spec import ApiSpec
 from runtime_handler.contract import ModelPath, ModelsSpec, ServeSpec
 
@@ -80,14 +80,17 @@ class BuildContext:
         return {file.path.removeprefix(folder): file.read() for file in self.files if file.path.startswith(folder)}
 
 
-def assemble(api: ApiSpec, project: Path, configuration: Path, flavour: Flavour) -> BuildContext:
+FilesWithout = Callable[[tuple[Path, ...]], Sequence[ProjectFile]]
+"""The project's files less those in some folders."""
+
+
+def assemble(api: ApiSpec, project: Path, files_without: FilesWithout, flavour: Flavour) -> BuildContext:
     """The context of a RealtimeAPI of the project in folder `project`.
 
     Raises OutsideProject when a link leaves the project.
     """
     serve, models = pack_models(api.served, project)
-    inside = tuple(source for source, _ in models)
-    sources = project_files(project, configuration, without=inside)
+    sources = files_without(tuple(source for source, _ in models))
     return BuildContext(
         api.name,
         tuple(
@@ -145,12 +148,13 @@ def _flavour_files(flavour: Flavour) -> Iterator[ContextFile]:
     yield ContextFile(".dockerignore", DOCKERIGNORE.encode())
 
 
-def _runtime_files() -> Iterator[ContextFile]:
-    for source in sorted(RUNTIME.rglob("*.py")):
-        yield ContextFile(f"{RUNTIME.name}/{source.relative_to(RUNTIME).as_posix()}", source)
+@cache
+def _runtime_files() -> tuple[ContextFile, ...]:
+    sources = sorted(RUNTIME.rglob("*.py"))
+    return tuple(ContextFile(f"{RUNTIME.name}/{source.relative_to(RUNTIME).as_posix()}", source) for source in sources)
 
 
-def _dependency_files(sources: list[ProjectFile]) -> Iterator[ContextFile]:
+def _dependency_files(sources: Sequence[ProjectFile]) -> Iterator[ContextFile]:
     files = {file.path: file.source for file in sources}
     # An installer that the project lacks is an empty file: a Dockerfile cannot ask.
     contents: dict[str, bytes | Path] = dict.fromkeys(INSTALLERS, b"")

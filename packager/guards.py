@@ -1,6 +1,7 @@
 """What a build context holds that was hardly meant to be in it: large files, secrets, models that belong into S3."""
 
 import fnmatch
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ SECRETS = (
     "terraform.tfstate",
 )
 """Names of files that hold keys. Hidden ones (`.aws`, `.netrc`) are never packed; `.env` has a warning of its own."""
+_SECRET = re.compile("|".join(map(fnmatch.translate, SECRETS)))
 
 
 def findings(files: Iterable[tuple[str, int]]) -> Iterator[Fault]:
@@ -59,7 +61,7 @@ def environments(project: Path) -> Iterator[Fault]:
 
 def _of_project(path: str, size: int) -> Iterator[Fault]:
     name = path.rpartition("/")[2].lower()
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRETS):
+    if _SECRET.match(name):
         message = f"{path} looks like a secret, and everyone who may pull the image can read it; list it in .cortexignore"
         yield Fault("predictor", "cxpack.secret_file", message, severity="warning")
     if size > LARGE_FILE:

@@ -8,12 +8,16 @@ cxpack and CDK are left out as well: none of them can be meant.
 import fnmatch
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 LEFT_OUT_FILES = ("*.pyc", "*.pyo", "*.pyd", "cortex-debug-*", "cdk.json", "cdk.context.json")
 LEFT_OUT_FOLDERS = ("__pycache__", "cortex-debug-*", "cxpack.out", "cdk.out", "node_modules")
+_LEFT_OUT_FILE, _LEFT_OUT_FOLDER = (
+    re.compile("|".join(map(fnmatch.translate, patterns))) for patterns in (LEFT_OUT_FILES, LEFT_OUT_FOLDERS)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ def _walk(
     with os.scandir(here) as entries:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
-            real = os.path.realpath(entry.path)
+            real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
             if not _belongs(entry, path) or real in left_out or ignored(path + "/" if entry.is_dir() else path):
                 continue
             if entry.is_symlink() and os.path.commonpath((root, real)) != root:
@@ -65,8 +69,7 @@ def _walk(
 def _belongs(entry: os.DirEntry[str], path: str) -> bool:
     if entry.name.startswith("."):
         return path == ".env"
-    patterns = LEFT_OUT_FOLDERS if entry.is_dir() else LEFT_OUT_FILES
-    if any(fnmatch.fnmatchcase(entry.name, pattern) for pattern in patterns):
+    if (_LEFT_OUT_FOLDER if entry.is_dir() else _LEFT_OUT_FILE).match(entry.name):
         return False
     return not (entry.is_dir() and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
 
