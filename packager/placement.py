@@ -110,7 +110,7 @@ def _because(api: ApiSpec, size: LambdaSize | EcsSize) -> str:
     asked = f"cpu {api.compute.cpu:g}" + (f", mem {_mib(api)} MiB" if _mib(api) else "")
     if isinstance(size, LambdaSize):
         if size.memory_mb == LAMBDA_FLOOR_MB[kind]:
-            return f"{asked} and no accelerator; {size.memory_mb} MB is the least that starts a {kind} predictor in good time"
+            return f"{asked} and no accelerator; {size.memory_mb} MB is the least that starts {kind} predictors in good time"
         return f"{asked} and no accelerator; Lambda gives a vCPU per {LAMBDA_MB_PER_VCPU} MB"
     if size.instance_type is None:
         return f"{asked}: the smallest Fargate size that holds it"
