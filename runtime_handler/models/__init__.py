@@ -7,6 +7,7 @@ Where to look, from the files to the request::
     scan.py       one look at all model paths     pins.py      desired state beside the models
     catalog.py    what exists and has settled     choice.py    what "latest" means, what is worth loading
     disk.py       the disk tier, records.py       memory.py    the memory tier, lease.py    who holds what
+    order.py      one version to load             admission.py the order in which room is taken
     loads.py      one load for all who wait       failures.py  what failed, when it is tried again
     workers.py    the threads of loads            reclaim.py   memory back to the system
     shelf.py      the tables of this moment       updates.py   the refresh step, refresh.py    who calls it

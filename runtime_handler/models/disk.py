@@ -79,16 +79,25 @@ class DiskTier:
         """Whether a version is on disk."""
         return key in self._entries
 
+    def admit(self, size: int) -> None:
+        """Raises NoCapacity when a version of `size` bytes can never fit."""
+        if self._budget is not None and size > self._budget:
+            raise NoCapacity(f"the model takes {size} bytes, more than the disk_cache_bytes of {self._budget}", retry_after=600)
+
     @contextmanager
-    def version(self, key: ModelId, files: Files, fetch: Callable[[Path], None]) -> Iterator[Path]:
+    def version(
+        self, key: ModelId, files: Files, fetch: Callable[[Path], None], ask: Callable[[], None] = lambda: None
+    ) -> Iterator[Path]:
         """The folder of a version, fetched when it is not there; it is not evicted inside the `with`.
 
-        Raises NoCapacity, OSError, and what `fetch` raises, which is called with an empty folder to fill.
+        `ask` is called before others are removed for it, and `fetch` with an empty folder to fill.
+
+        Raises NoCapacity, OSError, and what `ask` and `fetch` raise.
         """
         name = (key, files.fingerprint)
         entry = self._hold(name)
         if entry is None:
-            entry = self._fetch(name, files, fetch)
+            entry = self._fetch(name, files, fetch, ask)
         try:
             yield entry.folder
         finally:
@@ -118,8 +127,8 @@ class DiskTier:
                 entry.touched = next_use()
             return entry
 
-    def _fetch(self, name: Key, files: Files, fetch: Callable[[Path], None]) -> Entry:
-        self._reserve(name, files.bytes)
+    def _fetch(self, name: Key, files: Files, fetch: Callable[[Path], None], ask: Callable[[], None]) -> Entry:
+        self._reserve(name, files.bytes, ask)
         try:
             with self._exclusive(name):
                 folder = self._folder(name)
@@ -148,9 +157,13 @@ class DiskTier:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def _reserve(self, name: Key, size: int) -> None:
-        if self._budget is not None and size > self._budget:
-            raise NoCapacity(f"the model takes {size} bytes, more than the disk_cache_bytes of {self._budget}", retry_after=600)
+    def _reserve(self, name: Key, size: int, ask: Callable[[], None]) -> None:
+        self.admit(size)
+        with self._lock:
+            if self._fits(1, size):
+                self._fetching[name] = size
+                return
+        ask()  # without the lock: it goes over the network
         with self._lock:
             while not self._fits(1, size):
                 if not self._evict_one():

@@ -12,9 +12,9 @@ from pathlib import Path
 from runtime_handler.errors import BadModel, ModelExists, ModelNotFound, NoCapacity, NoRoom
 from runtime_handler.models.catalog import KnownModel, Rules, refresh
 from runtime_handler.models.layout import Layout, unusable
-from runtime_handler.models.loads import Order
 from runtime_handler.models.local import LocalSource
 from runtime_handler.models.model import ModelStatus
+from runtime_handler.models.order import Order
 from runtime_handler.models.scan import Listed, Scan
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.source import SourceError

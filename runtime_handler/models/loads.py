@@ -1,13 +1,13 @@
 """Loads in flight: one per model version however many requests wait for it, each behind a reserved slot.
 
-A load reserves its place in memory, brings the files to disk, calls the predictor type's loader and installs the result
-into the hands of everyone who waits, before anything can evict it.
+A load takes its room in both tiers, calls the predictor type's loader on the files and installs the result into the hands
+of everyone who waits, before anything can evict it.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,21 +16,19 @@ from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models import lease
+from runtime_handler.models.admission import Admission
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.failures import Failure, as_error, next_failure
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId, title
+from runtime_handler.models.order import Order
 from runtime_handler.models.reclaim import Reclaimer
-from runtime_handler.models.scan import Listed
 from runtime_handler.models.source import SourceChanged, SourceError
 from runtime_handler.models.workers import Job
 from runtime_handler.predictors.base import Load as Loader
 
 log = logging.getLogger("cxpack.models")
-
-MEMORY_FACTOR = 1.3
-"""Bytes in memory of a model, over its bytes on disk: what `cache_bytes` counts."""
 
 
 class Pool(Protocol):
@@ -41,21 +39,6 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """Take no more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """One version to load: which files, found in which listing (None: they must be on disk).
-
-    Others make room for it, but those to `keep`, and none at all without `evict`; `wait_s` is how long it waits for room.
-    """
-
-    key: ModelId
-    files: Files
-    listed: Listed | None
-    keep: Collection[ModelId] = ()
-    wait_s: float = 0.0
-    evict: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +73,7 @@ class Loads:
         """`at_once` is how many loader calls may run side by side; `finished` hears of every version that was installed."""
         self._memory, self._disk, self._loader, self._pool = memory, disk, loader, pool
         self._recorder, self._reclaimer, self._clock, self._finished = recorder, reclaimer, clock, finished
+        self._admission = Admission(memory, disk)
         self._calls = threading.Semaphore(at_once)
         self._lock = threading.Lock()
         self._flying: dict[ModelId, Load] = {}
@@ -175,30 +159,11 @@ class Loads:
 
     def _load(self, load: Load) -> None:
         order = load.order
-        ticket = self._reserve(load)
-        try:
-            place = order.listed.in_place if order.listed is not None else None
-            if place is not None:
-                self._install(load, ticket, self._call(place / order.files.folder, order.key.name))
-                return
-            with self._disk.version(order.key, order.files, lambda target: _fetch(order, target)) as folder:
-                self._install(load, ticket, self._call(folder, order.key.name))
-        except BaseException:
-            self._memory.cancel(ticket)
-            raise
-        if order.key not in self.failures:  # newer files that fail are tried again, without another download
+        with self._admission.room(order, load.waiting) as (folder, ticket):
+            self._install(load, ticket, self._call(folder, order.key.name))
+        if order.in_place is None and order.key not in self.failures:
+            # Files of before; newer ones that fail stay, so that they are tried again without another download.
             self._disk.drop(order.key, besides=order.files.fingerprint)
-
-    def _reserve(self, load: Load) -> int:
-        """A slot beside the copy that serves; in its place when the cache is too small for both."""
-        order, size = load.order, int(load.order.files.bytes * MEMORY_FACTOR)
-        if not order.evict:
-            return self._memory.reserve(size, 0.0, keep=tuple(self._memory.table))
-        if self._memory.holds_beside(size, order.keep):
-            return self._memory.reserve(size, order.wait_s, keep=order.keep, waiting=load.waiting)
-        for key in order.keep:
-            self._memory.drop(key)
-        return self._memory.reserve(size, max(order.wait_s, 1.0), waiting=load.waiting)
 
     def _call(self, folder: Path, name: str) -> object:
         with self._calls:
@@ -221,9 +186,3 @@ class Loads:
         failure = next_failure(self.failures.get(order.key), order.files.fingerprint, error, store=store, now=now)
         self.failures[order.key] = failure
         return as_error(order.key, failure, now)
-
-
-def _fetch(order: Order, target: Path) -> None:
-    if order.listed is None:
-        raise SourceError("its files are not on disk, and its source has not been listed yet")
-    order.listed.source.fetch(order.files.objects, order.listed.folder + order.files.folder, target)

@@ -19,9 +19,10 @@ from runtime_handler.models.catalog import Rules, Version
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
-from runtime_handler.models.loads import Loads, Order, Pool
+from runtime_handler.models.loads import Loads, Pool
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
+from runtime_handler.models.order import Order
 from runtime_handler.models.places import Opens, Places
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.refusals import absent, loading, unavailable, unknown

@@ -64,14 +64,24 @@ class MemoryTier:
         resident.last_access = self._clock()
         return resident.model
 
+    def admit(self, size: int) -> None:
+        """Raises NoCapacity when a model of `size` bytes can never fit."""
+        if self._budget is not None and size > self._budget:
+            raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self._budget}", retry_after=600)
+
+    def has_room(self, size: int) -> bool:
+        """Whether a model of `size` bytes fits beside all that is there now."""
+        with self._changed:
+            self._sweep()
+            return self._fits(size)
+
     def reserve(self, size: int, wait_s: float, *, keep: Collection[ModelId] = (), waiting: Collection[lease.Lease] = ()) -> int:
         """A slot for a model of `size` bytes, evicting others but those to `keep`. Returns a ticket for `install` or `cancel`.
 
         Raises NoCapacity when nothing is free after `wait_s` seconds; at once when the model can never fit, or when all
         that is in the way is held by the requests that are `waiting` for this very model.
         """
-        if self._budget is not None and size > self._budget:
-            raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self._budget}", retry_after=600)
+        self.admit(size)
         deadline = time.monotonic() + wait_s
         with self._changed:
             self._waiters += 1

@@ -7,9 +7,10 @@ from typing import Any
 from runtime_handler.models.catalog import Catalog, Files, KnownModel, Version
 from runtime_handler.models.choice import Candidate, latest, worth_loading
 from runtime_handler.models.disk import DiskTier
-from runtime_handler.models.loads import Loads, Order
+from runtime_handler.models.loads import Loads
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import ModelId, ModelStatus
+from runtime_handler.models.order import Order
 from runtime_handler.models.status import metadata, version_status
 
 

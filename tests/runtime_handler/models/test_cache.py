@@ -81,6 +81,70 @@ def test_a_model_on_disk_is_not_fetched_again(tmp_path: Path) -> None:
     assert bucket.requests["get"] == 2
 
 
+@pytest.mark.parametrize("cache", [(1, 1), (1, 2), (2, 2)])
+def test_a_model_that_cannot_be_fetched_costs_no_other(tmp_path: Path, cache: tuple[int, int]) -> None:
+    """While the store is down, requests for a cold model fail alone: whatever memory and disk held goes on answering."""
+    bucket = a_bucket("a", "b", "c")
+    manager = started(tmp_path, bucket, cache)
+    served = ["a", "b"][-cache[1] :]
+    for name in served:
+        request(manager, name)
+    before = tiers(manager)
+    bucket.down = True
+    for _ in range(3):
+        with pytest.raises(ModelFailed):
+            request(manager, "c")
+        assert tiers(manager) == before
+        bucket.clock.sleep(60)
+    assert [request(manager, name) for name in served] == served
+    bucket.down = False
+    bucket.clock.sleep(60)
+    assert request(manager, "c") == "c"
+
+
+def test_the_store_is_asked_only_before_something_leaves_for_a_download(tmp_path: Path) -> None:
+    """Downloads into free room, and loads from disk, cost no request more; one that others must leave for costs one."""
+    bucket = a_bucket("a", "b", "c")
+    manager = started(tmp_path, bucket, (1, 2))
+    for name in ("a", "b", "a", "b"):
+        request(manager, name)
+    assert bucket.requests == {"list": 1, "get": 2}
+    request(manager, "c")
+    assert bucket.requests == {"list": 1, "get": 3, "head": 1}
+
+
+def test_a_fetch_that_fails_half_way_costs_no_place_in_memory(tmp_path: Path) -> None:
+    """Room on disk is taken for it once, whatever is tried afterwards; the loaded models stay."""
+    bucket = a_bucket("a", "b", "c", "d")
+    manager = started(tmp_path, bucket, (2, 4))
+    for name in "abcd":
+        request(manager, name)
+    bucket.put("models/e/1/model", "e", age=60)
+    manager.tick()
+    for _ in range(3):
+        bucket.no_gets = 1
+        with pytest.raises(ModelFailed):
+            request(manager, "e")
+        bucket.clock.sleep(60)
+    assert tiers(manager) == ({"c", "d"}, {"b", "c", "d"})
+    assert request(manager, "e") == "e"
+
+
+def test_a_cache_of_one_keeps_the_old_until_the_new_is_on_disk(tmp_path: Path) -> None:
+    """An update that cannot be fetched does not unload what serves, though there is no room for both in memory."""
+    bucket = a_bucket("a")
+    manager = started(tmp_path, bucket, (1, 2))
+    request(manager, "a")
+    bucket.put("models/a/2/model", "two", age=60)
+    bucket.no_gets = 2
+    for _ in range(2):
+        manager.tick()
+        assert request(manager, "a") == "a"
+        bucket.clock.sleep(10)
+    manager.tick()
+    assert request(manager, "a") == "two"
+
+
 def test_what_a_request_holds_is_not_evicted(tmp_path: Path) -> None:
     """A model counts and stays until the predict that got it returns; others wait for it, or take another's place."""
     manager = started(tmp_path, a_bucket("a", "b", "c"), (2, 3))

@@ -1,0 +1,91 @@
+"""The room that a load takes in both tiers, in the order in which the least is lost when its files cannot be fetched.
+
+Room on disk comes first, and memory only when the files are there: a fetch that fails costs nobody a place in memory, and
+at most one fetch's room on disk. Before anything is removed for files that have yet to be fetched, their source is asked
+whether it answers, so that a store that is down costs nothing.
+
+Models in memory stay on disk, so files can only come first while the disk has more places than memory: `disk_cache_size`
+less `cache_size` loads at once. Others take memory first, which frees their place on disk with it. Either way a load that
+has its place in memory finds one on disk.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+
+from runtime_handler.errors import NoCapacity
+from runtime_handler.models.disk import DiskTier
+from runtime_handler.models.lease import Lease
+from runtime_handler.models.memory import MemoryTier
+from runtime_handler.models.order import Order
+
+
+class Admission:
+    """Lets loads into the two tiers; see the module."""
+
+    def __init__(self, memory: MemoryTier, disk: DiskTier) -> None:
+        self._memory, self._disk = memory, disk
+        places, resident = disk.status().limit, memory.status().limit
+        self._spare = threading.Semaphore(max(0, places - (resident or places))) if places is not None else None
+
+    @contextmanager
+    def room(self, order: Order, waiting: Collection[Lease]) -> Iterator[tuple[Path, int]]:
+        """The folder of a version's files, fetched if need be, and the ticket of its slot in memory.
+
+        The slot is given back at the end, unless the model was installed. `waiting` are the requests that the load is for.
+
+        Raises NoCapacity, OSError, SourceChanged and SourceError.
+        """
+        self._memory.admit(order.size)
+        if order.in_place is not None:
+            with self._slot(order, waiting) as ticket:
+                yield order.in_place, ticket
+            return
+        self._disk.admit(order.files.bytes)
+        ask = cache(order.ask)  # at most one request, however much has to go
+        with ExitStack() as held:
+            with self._files_first() as first:
+                folder = self._folder_beside_memory(order, ask, held) if first else None
+                if folder is None and not self._memory.has_room(order.size) and not self._disk.has(order.name):
+                    ask()
+                ticket = held.enter_context(self._slot(order, waiting))
+            if folder is None:
+                folder = held.enter_context(self._disk.version(order.key, order.files, order.fetch, ask))
+            yield folder, ticket
+
+    @contextmanager
+    def _files_first(self) -> Iterator[bool]:
+        """Whether the files may be fetched before there is a place in memory; until then they take a spare place on disk."""
+        first = self._spare is None or self._spare.acquire(blocking=False)
+        try:
+            yield first
+        finally:
+            if first and self._spare is not None:
+                self._spare.release()
+
+    def _folder_beside_memory(self, order: Order, ask: Callable[[], None], held: ExitStack) -> Path | None:
+        """The folder of the files, fetched without touching memory; None when models in memory take all bytes of the disk."""
+        try:
+            return held.enter_context(self._disk.version(order.key, order.files, order.fetch, ask))
+        except NoCapacity:
+            return None
+
+    @contextmanager
+    def _slot(self, order: Order, waiting: Collection[Lease]) -> Iterator[int]:
+        ticket = self._reserve(order, waiting)
+        try:
+            yield ticket
+        finally:
+            self._memory.cancel(ticket)
+
+    def _reserve(self, order: Order, waiting: Collection[Lease]) -> int:
+        """A slot beside the copy that serves; in its place when the cache is too small for both."""
+        if not order.evict:
+            return self._memory.reserve(order.size, 0.0, keep=tuple(self._memory.table))
+        if self._memory.holds_beside(order.size, order.keep):
+            return self._memory.reserve(order.size, order.wait_s, keep=order.keep, waiting=waiting)
+        for key in order.keep:
+            self._memory.drop(key)
+        return self._memory.reserve(order.size, max(order.wait_s, 1.0), waiting=waiting)
