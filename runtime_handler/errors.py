@@ -119,7 +119,7 @@ class ModelFailed(Unavailable):
 
 
 class NoCapacity(Unavailable):
-    """The model cache is full of models in use."""
+    """The model cache is full of models that may not leave now, or the model can never fit."""
 
     kind = "no_capacity"
 

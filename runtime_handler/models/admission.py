@@ -83,7 +83,10 @@ class Admission:
     def _reserve(self, order: Order, waiting: Collection[Lease]) -> int:
         """A slot beside the copy that serves; in its place when the cache is too small for both."""
         if not order.evict:
-            return self._memory.reserve(order.size, 0.0, keep=tuple(self._memory.table))
+            try:
+                return self._memory.reserve(order.size, 0.0, keep=tuple(self._memory.table))
+            except NoCapacity as full:
+                raise NoCapacity("the model does not fit beside the loaded ones") from full
         if self._memory.holds_beside(order.size, order.keep):
             return self._memory.reserve(order.size, order.wait_s, keep=order.keep, waiting=waiting)
         for key in order.keep:

@@ -167,7 +167,7 @@ class DiskTier:
         with self._lock:
             while not self._fits(1, size):
                 if not self._evict_one():
-                    raise NoCapacity("the disk cache is full of models in use")
+                    raise NoCapacity("the disk cache is full of models that are in memory, or that are being loaded")
             self._fetching[name] = size
 
     def _fits(self, more: int, size: int) -> bool:

@@ -166,7 +166,6 @@ class Manager:
         key = self._latest.get(name) if number is None else ModelId(name, number)
         model = self._take(key) if key is not None else None
         if model is None:
-            self._misses()
             return self._cold(name, number)
         self._hits()
         return model
@@ -187,6 +186,7 @@ class Manager:
         """A model that is not in memory, or that there is not."""
         request = lease.current()
         deadline = time.monotonic() + LOAD_WAIT_S
+        counted = False
         while True:
             known = self._shelf.catalog.get(name)
             if known is None:
@@ -195,6 +195,9 @@ class Manager:
             version = known.versions.get(key.version) if key is not None else None
             if key is None or version is None:
                 raise absent(known, number) or self._unavailable(known.versions[max(known.versions)])
+            if not counted:
+                self._misses()  # only what exists can be missed
+                counted = True
             if (model := self._take(key)) is not None:
                 return model
             files = self._shelf.files(version)

@@ -90,7 +90,7 @@ class MemoryTier:
                 while not self._make_room(size, keep):
                     remaining = deadline - time.monotonic()
                     if remaining <= 0 or (waiting and not self._reserved and not lease.held(besides=waiting)):
-                        raise NoCapacity("the model cache is full of models that requests are using")
+                        raise NoCapacity("the model cache is full of models that requests are using, or that are being loaded")
                     self._changed.wait(remaining)
             finally:
                 self._waiters -= 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_handler.errors import ModelFailed, NoCapacity
+from runtime_handler.errors import ModelFailed, ModelNotFound, NoCapacity
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
 from runtime_handler.models.workers import Workers
@@ -50,6 +50,22 @@ def test_nothing_is_loaded_before_it_is_asked_for(tmp_path: Path) -> None:
     manager.tick()
     counted = {name: value for name, value in recorder.values if name.startswith("ModelCache")}
     assert (counted, recorder.count("ModelLoad")) == ({"ModelCacheMiss": 1, "ModelCacheHit": 2}, 1)
+
+
+def test_only_what_exists_can_be_missed(tmp_path: Path) -> None:
+    """Requests for unknown models and versions are no cache misses; one for a version that cannot be loaded is."""
+    bucket, recorder = a_bucket("a"), Recording()
+    manager = started(tmp_path, bucket, (1, 2), recorder=recorder)
+    for name, version in (("zz", None), ("a", 7)):
+        with pytest.raises(ModelNotFound):
+            request(manager, name, version)
+    manager.tick()
+    assert recorder.count("ModelCacheMiss") == 0
+    bucket.down = True
+    with pytest.raises(ModelFailed):
+        request(manager, "a")
+    manager.tick()
+    assert [value for name, value in recorder.values if name == "ModelCacheMiss"] == [1]
 
 
 def test_the_least_recently_used_leave(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_no_room_evicts_nobody(tmp_path: Path) -> None:
     """SageMaker decides what goes when the container is full."""
     manager = a_multi_model_manager(tmp_path, limit=1)
     manager.folders.load("a", a_folder(tmp_path, "one"))
-    with pytest.raises(NoRoom):
+    with pytest.raises(NoRoom, match="does not fit beside the loaded ones"):
         manager.folders.load("b", a_folder(tmp_path, "two"))
     assert [status.name for status in manager.folders.list()] == ["a"]
     manager.folders.unload("a")
