@@ -15,28 +15,30 @@ STORE_LONGEST_S = 10.0
 class Failure:
     """`count` failures in succession of the files with this fingerprint, the last with `error`; not before `retry_at`.
 
+    `error` is for who runs the API; `told` is what callers hear, and never differs between two failures alike.
     `store` says that the files could not be fetched, rather than loaded.
     """
 
     fingerprint: str
     count: int
     error: str
+    told: str
     retry_at: float
     store: bool = False
 
 
-def next_failure(before: Failure | None, fingerprint: str, error: str, *, store: bool, now: float) -> Failure:
+def next_failure(before: Failure | None, fingerprint: str, error: str, *, told: str, store: bool, now: float) -> Failure:
     """The failure after one more."""
     count = before.count + 1 if before is not None and before.fingerprint == fingerprint else 1
     first, longest = (1.0, STORE_LONGEST_S) if store else (FIRST_S, LONGEST_S)
     delay = min(first * 2 ** min(count - 1, 16), longest)
-    return Failure(fingerprint=fingerprint, count=count, error=error, retry_at=now + delay, store=store)
+    return Failure(fingerprint=fingerprint, count=count, error=error, told=told, retry_at=now + delay, store=store)
 
 
 def as_error(key: ModelId, failure: Failure, now: float) -> ModelFailed:
     """What a request for a failed version is told."""
     return ModelFailed(
-        f"{title(key.name)} version {key.version} cannot be loaded: {failure.error}",
+        f"{title(key.name)} version {key.version} cannot be loaded: {failure.told}",
         retry_after=max(1.0, failure.retry_at - now),
         model=key.name,
         version=str(key.version),

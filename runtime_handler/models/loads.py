@@ -134,9 +134,10 @@ class Loads:
         except SourceChanged as changed:
             error = ModelLoading(f"{title(order.key.name)} version {order.key.version} is being uploaded: {changed}")
         except SourceError as silent:
-            error = self._fail(order, str(silent), store=True)
+            log.warning("%s version %s cannot be fetched: %s", title(order.key.name), order.key.version, silent)
+            error = self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
         except MemoryError:
-            self._fail(order, "MemoryError: there is not enough memory", store=False)
+            self._fail(order, "MemoryError: there is not enough memory", told="there is not enough memory", store=False)
             error = NoCapacity(f"there is not enough memory to load {title(order.key.name)}", model=order.key.name)
         except (Exception, SystemExit) as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
             log.error(
@@ -146,7 +147,7 @@ class Loads:
                 describe(problem),
                 extra={"traceback": user_traceback(problem)},
             )
-            error = self._fail(order, describe(problem), store=False)
+            error = self._fail(order, describe(problem), told=_told(problem), store=False)
         else:
             self._recorder.record("ModelLoad", (time.perf_counter() - started) * 1000)
             self._finished(order.key)
@@ -180,9 +181,17 @@ class Loads:
         if failure is not None and failure.fingerprint == order.files.fingerprint:
             self.failures.pop(order.key, None)
 
-    def _fail(self, order: Order, error: str, *, store: bool) -> ServeError:
+    def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ServeError:
         self._recorder.record("ModelLoadError", 1)
         now = self._clock()
-        failure = next_failure(self.failures.get(order.key), order.files.fingerprint, error, store=store, now=now)
+        before = self.failures.get(order.key)
+        failure = next_failure(before, order.files.fingerprint, error, told=told, store=store, now=now)
         self.failures[order.key] = failure
         return as_error(order.key, failure, now)
+
+
+def _told(problem: BaseException) -> str:
+    """What callers hear of an exception: errors of the disk without their paths, which are ours and differ each time."""
+    if isinstance(problem, OSError) and problem.strerror is not None:
+        return f"{type(problem).__name__}: {problem.strerror}"
+    return describe(problem)

@@ -24,7 +24,8 @@ class Clock:
 class FakeBucket:
     """A bucket: keys to bytes, with the time of each write; `requests` counts what was asked of it.
 
-    `down` makes every request fail, `no_gets` that many GETs. `lying` makes listings empty while objects are still there.
+    `down` makes every request fail, with its text if it is one; `no_gets` that many GETs. `lying` makes listings empty while
+    objects are still there.
     """
 
     def __init__(self, clock: Clock, files: dict[str, str] | None = None, *, age: float = 3600.0) -> None:
@@ -32,7 +33,7 @@ class FakeBucket:
         self.objects: dict[str, tuple[bytes, float]] = {}
         self.requests: Counter[str] = Counter()
         self.fetched: Counter[str] = Counter()
-        self.down = False
+        self.down: bool | str = False
         self.lying = False
         self.no_gets = 0
         for key, text in (files or {}).items():
@@ -47,7 +48,7 @@ class FakeBucket:
     def ask(self, what: str) -> None:
         self.requests[what] += 1
         if self.down:
-            raise SourceError("the store is down")
+            raise SourceError(self.down if isinstance(self.down, str) else "the store is down")
         if what == "get" and self.no_gets:
             self.no_gets -= 1
             raise SourceError("503 Slow Down")

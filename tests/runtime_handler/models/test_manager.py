@@ -300,6 +300,21 @@ def test_a_start_tries_a_failed_fetch_again(tmp_path: Path) -> None:
     assert bucket.clock() - 1_000_000 < 5
 
 
+def test_callers_hear_one_sentence_of_a_store_that_fails(tmp_path: Path) -> None:
+    """What the store said, with its times and addresses, is for the status; the error of a request never differs."""
+    bucket = a_bucket(a__1__model="one")
+    manager = started(a_manager(tmp_path, bucket, cache=(1, 1)))
+    told = set()
+    for milliseconds in (236, 237):
+        bucket.down = f"Error performing GET http://127.0.0.1:18050/ in {milliseconds}ms, after 2 retries"
+        with pytest.raises(ModelFailed) as failed:
+            manager.get("a")
+        told.add(failed.value.message)
+        assert [status.error for status in manager.status()] == [bucket.down]
+        bucket.clock.sleep(60)
+    assert told == {"model 'a' version 1 cannot be loaded: its files cannot be fetched now"}
+
+
 def test_one_path_that_may_not_be_listed_holds_up_nobody(tmp_path: Path) -> None:
     """The other models serve; who asks for that one is told that it could not be listed."""
     paths = {"a": "s3://fake/models/a", "b": "s3://fake/forbidden/b"}
