@@ -13,15 +13,16 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime_handler.errors import NoCapacity
+from runtime_handler.models import records
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.memory import MemoryTier, next_use
 from runtime_handler.models.model import ModelId, TierStatus
-from runtime_handler.models.records import Key, digest, dump_record, is_whole, load_record, sync_files
+from runtime_handler.models.records import Key
 
 
 @dataclass(slots=True)
@@ -66,9 +67,17 @@ class DiskTier:
 
     def close(self) -> None:
         """Leave the folder to others."""
+        self.note_uses()
         if self._alone is not None:
             os.close(self._alone)
             self._alone = None
+
+    def note_uses(self) -> None:
+        """Write down when each version was last used, for the next start."""
+        with self._lock, suppress(OSError):  # a note may be lost: it decides nothing but who leaves first
+            for name in self._entries:
+                if (used := self._memory.last_use(name[0])[1]) is not None:
+                    records.note_use(self._record(name), used)
 
     def entries(self) -> dict[Key, Files]:
         """What is on disk."""
@@ -130,9 +139,9 @@ class DiskTier:
     def _fetch(self, name: Key, files: Files, fetch: Callable[[Path], None], ask: Callable[[], None]) -> Entry:
         self._reserve(name, files.bytes, ask)
         try:
-            with self._exclusive(name):
+            with records.exclusive(self._locks / records.digest(name)[:3]):
                 folder = self._folder(name)
-                if not is_whole(folder, files) or not self._record(name).is_file():
+                if not records.is_whole(folder, files) or not self._record(name).is_file():
                     self._fill(name, folder, files, fetch)
             with self._lock:
                 del self._fetching[name]
@@ -146,13 +155,13 @@ class DiskTier:
         staging.mkdir()
         try:
             fetch(staging)
-            sync_files(staging)
+            records.sync_files(staging)
             self._record(name).unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging.rename(folder)
             record = staging.with_suffix(".json")
-            record.write_text(dump_record(name, files))
+            record.write_text(records.dump_record(name, files))
             record.rename(self._record(name))
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -196,7 +205,7 @@ class DiskTier:
         self._contents[name[0]].discard(name[1])
         if not self._contents[name[0]]:
             del self._contents[name[0]]
-        self._record(name).unlink(missing_ok=True)
+        records.remove_record(self._record(name))
         trash = self._staging / os.urandom(8).hex()
         try:
             entry.folder.rename(trash)
@@ -210,39 +219,28 @@ class DiskTier:
                 break  # other versions are in it
 
     def _take_stock(self, alone: bool) -> None:
-        records = sorted(self._records.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        for record in records:
-            try:
-                name, files = load_record(record.read_text())
-            except (OSError, ValueError):
-                if alone:
-                    record.unlink(missing_ok=True)
-                continue
-            if record == self._record(name) and is_whole(self._folder(name), files):
-                self._add(name, Entry(self._folder(name), files))
-            elif alone:
-                record.unlink(missing_ok=True)
-        if not alone:
-            return
-        for leftover in self._staging.iterdir():
-            shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink()
-        known = {entry.folder for entry in self._entries.values()}
-        for folder in self._root.glob("*/*/*"):
-            if folder.parts[len(self._root.parts)] != ".cxpack" and folder not in known:
-                shutil.rmtree(folder, ignore_errors=True)
+        for record in records.in_order_of_use(self._records):
+            name = self._add_whole(record)
+            if name is not None and (used := records.last_use(record)) is not None:
+                self._memory.remember(name[0], used)
+            elif name is None and alone:
+                records.remove_record(record)
+        if alone:
+            known = {entry.folder for entry in self._entries.values()}
+            records.remove_leftovers(self._root, self._staging, known)
+
+    def _add_whole(self, record: Path) -> Key | None:
+        try:
+            name, files = records.load_record(record.read_text())
+        except (OSError, ValueError):
+            return None
+        if record != self._record(name) or not records.is_whole(self._folder(name), files):
+            return None
+        self._add(name, Entry(self._folder(name), files))
+        return name
 
     def _folder(self, name: Key) -> Path:
         return self._root / name[0].name / str(name[0].version) / name[1]
 
     def _record(self, name: Key) -> Path:
-        return self._records / f"{digest(name)}.json"
-
-    @contextmanager
-    def _exclusive(self, name: Key) -> Iterator[None]:
-        """Keep other processes from fetching the same version; the kernel lets go when this one dies."""
-        lock = os.open(self._locks / digest(name)[:3], os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
+        return self._records / f"{records.digest(name)}.json"

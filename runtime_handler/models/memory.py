@@ -142,6 +142,10 @@ class MemoryTier:
         resident = self.table.get(key)
         return (resident.touched, resident.last_access) if resident is not None else self._past.get(key, (-1, None))
 
+    def remember(self, key: ModelId, used: float) -> None:
+        """A version that is not in memory was used then, after all that were remembered before it."""
+        self._past[key] = next_use(), used
+
     def forget(self, key: ModelId) -> None:
         """Drop what is remembered of a version that is gone."""
         self._past.pop(key, None)

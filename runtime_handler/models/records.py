@@ -1,8 +1,12 @@
-"""What lies beside a version's folder on disk: the record that it is whole, and the test whether it still is."""
+"""What lies beside a version's folder on disk: the record that it is whole, a note of its last use, a lock for its fetch."""
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +44,53 @@ def load_record(text: str) -> tuple[Key, Files]:
         return (ModelId(data["name"], data["version"]), files.fingerprint), files
     except (KeyError, TypeError) as error:
         raise ValueError(f"no record: {error}") from error
+
+
+def note_use(record: Path, at: float) -> None:
+    """Write down beside a record when its version was last used, Unix seconds, unless a later use is known."""
+    if (last_use(record) or 0.0) < at:
+        note = record.with_suffix(".used")
+        note.touch()
+        os.utime(note, (at, at))
+
+
+def last_use(record: Path) -> float | None:
+    """What `note_use` wrote down; None when the version was never used."""
+    try:
+        return record.with_suffix(".used").stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def in_order_of_use(records: Path) -> list[Path]:
+    """The records in a folder, the least recently used or written first."""
+    return sorted(records.glob("*.json"), key=lambda path: last_use(path) or path.stat().st_mtime)
+
+
+def remove_leftovers(root: Path, staging: Path, known: Collection[Path]) -> None:
+    """Remove what a crash left: all that is staged, and versions' folders that are not `known`."""
+    for leftover in staging.iterdir():
+        shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink()
+    for folder in root.glob("*/*/*"):
+        if folder.parts[len(root.parts)] != ".cxpack" and folder not in known:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_record(record: Path) -> None:
+    """Remove a record and its note."""
+    for file in (record, record.with_suffix(".used")):
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(lock: Path) -> Iterator[None]:
+    """Keep other processes out that take the same lock; the kernel lets go when this one dies."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_whole(folder: Path, files: Files) -> bool:

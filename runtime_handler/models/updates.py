@@ -74,6 +74,7 @@ class Updates:
                 scan = self._checked(self._scanner.scan())
                 self._note(scan)
                 self._adopt(self._refresh(self._shelf.catalog, scan), wait=wait)
+            self._shelf.disk.note_uses()
             self._shelf.loads.tidy()
         except Exception:  # the loop that calls this must outlive whatever happens; the loaded models keep serving
             log.exception("refreshing the models failed; the loaded ones keep serving")

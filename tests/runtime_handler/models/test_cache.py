@@ -185,6 +185,25 @@ def test_uses_in_memory_count_on_disk(tmp_path: Path) -> None:
     assert used == {"a": 1_000_003, "b": 1_000_002, "c": 1_000_004, "d": 1_000_005}
 
 
+def test_a_restart_knows_the_last_uses(tmp_path: Path) -> None:
+    """Status tells when a version on disk was last used, before a restart too; and the least recently used leave first."""
+    bucket = a_bucket("a", "b", "c")
+    manager = started(tmp_path, bucket, (1, 3))
+    for name in ("a", "b", "c", "a"):
+        bucket.clock.sleep(1)
+        request(manager, name)
+    manager.tick()
+    used = [status.last_access for status in manager.status()]
+    assert used == [1_000_004, 1_000_002, 1_000_003]
+    manager.close()
+    manager = started(tmp_path, bucket, (1, 3))
+    assert [(status.memory, status.last_access) for status in manager.status()] == [(False, when) for when in used]
+    bucket.put("models/d/1/model", "d", age=60)
+    manager.tick()
+    request(manager, "d")
+    assert tiers(manager) == ({"d"}, {"a", "c", "d"})
+
+
 def test_a_request_that_needs_more_models_than_fit_is_refused_at_once(tmp_path: Path) -> None:
     """Waiting for oneself is pointless."""
     manager = started(tmp_path, a_bucket("a", "b"), (1, 2))
