@@ -57,6 +57,7 @@ def house(service: Service) -> FastAPI:
 def prediction_path() -> dict[str, Any]:
     """The OpenAPI path item of the endpoint; what a payload holds is the predictor's own affair."""
     anything: dict[str, Any] = {"schema": {}}
+    prediction = dict.fromkeys(("application/json", "text/plain", "application/octet-stream"), anything)  # as codec.answer_of
     errors = {
         status: {"description": description, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
         for status, description in ERRORS.items()
@@ -75,6 +76,6 @@ def prediction_path() -> dict[str, Any]:
                     anything,
                 ),
             },
-            "responses": {"200": {"description": "The prediction", "content": {"application/json": anything}}, **errors},
+            "responses": {"200": {"description": "The prediction", "content": prediction}, **errors},
         },
     }
