@@ -14,7 +14,6 @@ import socket
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 
 from runtime_handler.entrypoints.board import Board, Connection, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
@@ -76,8 +75,7 @@ class Supervisor:
         next_sample = time.monotonic() + 1
         while self._workers or (self._stopping_since is None and self._successions):
             for key, _ in self._selector.select(timeout=min(0.5, max(0.0, next_sample - time.monotonic()))):
-                handle: Callable[[], object] = key.data
-                handle()
+                key.data()
             if self._asked_to_stop:
                 self._stop(0)
             for _ in range(len(self._waiting)):
@@ -116,6 +114,7 @@ class Supervisor:
 
     def _spawn(self, number: int) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._composed.recorder.flush()  # the worker would write its copy of what waits, too
         # A signal between fork and the worker's own handlers would run ours, in the wrong process, and be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         pid = os.fork()
@@ -218,6 +217,8 @@ class Supervisor:
         del self._workers[worker.pid]
         self._selector.unregister(worker.channel)
         worker.channel.close()
+        for _ in range(self._board.in_flight_of(worker.number)):  # how long they took, nobody knows
+            self._composed.recorder.record("StatusCode", 1, Code="5XX")
         self._board.clear(worker.number)
         if self._stopping_since is None:
             self._replace(worker, code)
@@ -243,8 +244,6 @@ class Supervisor:
         self._successions.died(worker, time.monotonic())
 
     def _respawn(self, now: float) -> None:
-        if self._stopping_since is not None:
-            return
         running = {worker.number for worker in self._workers.values()}
-        for number in self._successions.due(now, running):
+        for number in self._successions.due(now, running) if self._stopping_since is None else ():
             self._spawn(number)

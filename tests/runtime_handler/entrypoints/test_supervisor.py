@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -73,7 +74,7 @@ def test_a_dead_worker_costs_its_own_requests_only(tmp_path: Path) -> None:
 
 
 def test_the_request_of_a_killed_worker_is_refused(tmp_path: Path) -> None:
-    """With every worker killed, the waiting request is told to try again, and the replica comes back."""
+    """With every worker killed, the waiting request is told to try again and counted, and the replica comes back."""
     context = two({"predictor.py": WAITS}, tmp_path)
     with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
         waiting = pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60, trust_env=False)
@@ -86,6 +87,8 @@ def test_the_request_of_a_killed_worker_is_refused(tmp_path: Path) -> None:
         with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as client:
             assert [client.post("/iris", json=0).status_code for _ in range(20)][-1] in (200, 503)
             server.wait_for("/-/ready", 200)
+        server.stop()
+        assert status_codes(server)["5XX"] == 1
 
 
 def test_a_broken_answer_is_never_completed_by_somebody_else(tmp_path: Path) -> None:
@@ -138,6 +141,16 @@ def test_a_predictor_that_cannot_start_ends_the_replica(tmp_path: Path) -> None:
     assert ended.returncode == 1
     messages = [json.loads(line)["message"] for line in ended.stderr.splitlines() if '"error"' in line]
     assert any("no weights" in message for message in messages)
+
+
+def status_codes(server: Server) -> Counter[str]:
+    """How often each value of `Code` was recorded."""
+    counted: Counter[str] = Counter()
+    for line in map(json.loads, server.stdout.splitlines()):
+        if "StatusCode" in line:
+            values = line["StatusCode"]
+            counted[line["Code"]] += sum(values) if isinstance(values, list) else values
+    return counted
 
 
 def children(pid: int) -> list[int]:
