@@ -103,7 +103,7 @@ class App:
         elif self._multi_model is not None and self._multi_model.owns(path):
             await self._manage(self._multi_model, scope, receive, send)
         else:
-            await send_answer(scope, receive, send, self._answer_at_once(path, method))
+            await send_answer(scope, receive, send, _identified(self._answer_at_once(path, method), request_id(scope)))
 
     def _answer_at_once(self, path: str, method: str) -> Answer:
         page = self._pages.get(path)
@@ -132,7 +132,7 @@ class App:
             answer = error_answer(error)
         except Disconnected:
             return
-        await send_answer(scope, receive, send, answer)
+        await send_answer(scope, receive, send, _identified(answer, request_id(scope)))
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send, model: str | None = None) -> None:
         identity = request_id(scope)
@@ -166,7 +166,7 @@ class App:
             self._done(status, request, (time.perf_counter() - started) * 1000)
 
     def _done(self, status: int, request: Request | None, milliseconds: float) -> None:
-        self._recorder.record("StatusCode", 1, Code=STATUS_CLASSES[status // 100])
+        self._recorder.record("StatusCode", 1, Code=status_class(status))
         self._recorder.record("Latency", milliseconds)
         slow = milliseconds >= SLOW_MS
         if slow or self._log_requests:
@@ -195,6 +195,11 @@ class App:
         if self._service.ready and self._gate.ready():
             return json_answer(200, {"ready": True})
         return error_answer(_starting(self._service))
+
+
+def status_class(status: int) -> str:
+    """The value of StatusCode's dimension `Code`, such as 2XX."""
+    return STATUS_CLASSES[status // 100]
 
 
 def _starting(service: Service) -> NotReady:

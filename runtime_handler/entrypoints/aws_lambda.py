@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from runtime_handler.app import App
+from runtime_handler.app import App, status_class
 from runtime_handler.entrypoints import snapshot
 from runtime_handler.entrypoints.compose import compose, read_spec
 from runtime_handler.entrypoints.exchange import Adapter, NeedsLoop
@@ -67,7 +67,11 @@ def make_handler() -> Handler:
 
     def handler(event: dict[str, Any], context: Any) -> Any:
         try:
-            return fitting(adapter(event, context))
+            answered = adapter(event, context)
+            response = fitting(answered, context.aws_request_id)
+            if response is not answered and recorder.withdraw("StatusCode", Code=status_class(answered["statusCode"])):
+                recorder.record("StatusCode", 1, Code=status_class(response["statusCode"]))
+            return response
         finally:
             recorder.flush()
 

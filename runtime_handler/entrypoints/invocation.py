@@ -42,8 +42,8 @@ class DirectInvocation:
         return {"statusCode": response["status"], "headers": headers, "body": body, "isBase64Encoded": encoded}
 
 
-def fitting(response: dict[str, Any]) -> dict[str, Any]:
-    """`response`, or an error in its place that says why Lambda could not have returned it."""
+def fitting(response: dict[str, Any], request_id: str) -> dict[str, Any]:
+    """`response` itself, or an error in its place that says why Lambda could not have returned it."""
     if len(response.get("body") or "") <= SURELY_FITS:
         return response
     size = len(json.dumps(response).encode())
@@ -51,9 +51,13 @@ def fitting(response: dict[str, Any]) -> dict[str, Any]:
         return response
     message = f"the answer takes {size:,} bytes and Lambda returns at most 6 MB; return less, or set deploy.target: ecs"
     error = {"error": message, "kind": "answer_too_large"}
+    headers = {"content-type": "application/json", "x-request-id": request_id}
+    carried = (
+        {"headers": headers} if "headers" in response else {"multiValueHeaders": {name: [headers[name]] for name in headers}}
+    )
     return {
         "statusCode": 500,
-        "headers": {"content-type": "application/json"},
+        **carried,
         "body": json.dumps(error),
         "isBase64Encoded": False,
     }

@@ -47,6 +47,16 @@ class EmfRecorder:
                 values = self._values[series] = []
             values.append(value)
 
+    def withdraw(self, metric: str, **dimensions: str) -> bool:
+        """Forget the latest value of a series, for it turned out otherwise; False when none waits to be written."""
+        with self._lock:
+            series = self._series.get((metric, *dimensions.items()))
+            values = self._values.get(series) if series is not None else None
+            if not values:
+                return False
+            values.pop()
+            return True
+
     def flush(self) -> None:
         """Write everything recorded since the last time."""
         with self._lock:

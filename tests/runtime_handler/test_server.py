@@ -91,6 +91,16 @@ def test_unknown_paths_and_methods_are_told_what_exists(server: Server) -> None:
     assert (response.status_code, response.headers["allow"]) == (405, "GET, POST, OPTIONS")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/iris"), ("GET", "/ping"), ("POST", "/other"), ("PUT", "/iris"), ("POST", "/")]
+)
+def test_every_answer_carries_a_request_id(server: Server, method: str, path: str) -> None:
+    """The caller's own when it sent one, a new one for each request when not, whatever the answer is."""
+    assert server.client.request(method, path, headers={"x-request-id": "mine"}).headers["x-request-id"] == "mine"
+    made = {server.client.request(method, path).headers["x-request-id"] for _ in range(3)}
+    assert len(made) == 3
+
+
 def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     """SageMaker's `serve` is accepted, its port wins, and SIGTERM ends with exit code 0."""
     with serving(write_context(tmp_path, {"predictor.py": ECHO}), arguments=("serve",)) as server:

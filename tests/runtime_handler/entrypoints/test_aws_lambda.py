@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.runtime_handler.emulator import as_response, emulating, http_api_event
+from tests.runtime_handler.emulator import as_response, emulating, http_api_event, load_balancer_event
 from tests.runtime_handler.harness import ECHO, write_context
 
 JSON = {"content-type": "application/json"}
@@ -36,14 +36,19 @@ def test_each_invocation_writes_one_metric_line(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_lambda_cannot_return_is_a_clear_error(tmp_path: Path) -> None:
-    """Beyond 6 MB the caller is told so, and what to do; just below, the answer arrives."""
+    """Beyond 6 MB the caller is told so, and what to do, and it counts as what they see; just below, the answer arrives."""
     predictor = ECHO.replace("return payload", "return 'x' * payload")
     with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
         large = as_response(function.invoke(http_api_event("POST", "/iris", "", JSON, b"6290000")))
         assert len(large.content) == 6_290_000
         too_large = as_response(function.invoke(http_api_event("POST", "/iris", "", JSON, b"6300000")))
+        balanced = as_response(function.invoke(load_balancer_event("POST", "/iris", "", JSON, b"6300000")))
+        codes = [line["Code"] for line in metric_lines(function.log)]
     assert (too_large.status_code, too_large.json()["kind"]) == (500, "answer_too_large")
     assert "6 MB" in too_large.json()["error"]
+    assert too_large.headers["x-request-id"]
+    assert (balanced.status_code, balanced.headers["content-type"]) == (500, "application/json")
+    assert codes == ["2XX", "5XX", "5XX"]
 
 
 def test_post_predict_runs_before_the_environment_freezes(tmp_path: Path) -> None:

@@ -106,3 +106,16 @@ def test_unusable_values_leave_no_line() -> None:
     """NaN alone makes no line at all."""
     values: dict[Series, list[float]] = {("Latency", ()): [float("nan")]}
     assert emf_lines("iris", values, 0) == []
+
+
+def test_a_value_that_turned_out_otherwise_is_not_written() -> None:
+    """Only the latest of its series is forgotten, and one that was written cannot be."""
+    written: list[str] = []
+    recorder = EmfRecorder("iris", written.append)
+    assert not recorder.withdraw("StatusCode", Code="2XX")
+    recorder.record("StatusCode", 1, Code="2XX")
+    recorder.record("StatusCode", 1, Code="5XX")
+    assert recorder.withdraw("StatusCode", Code="2XX")
+    recorder.flush()
+    assert [json.loads(line)["Code"] for line in written] == ["5XX"]
+    assert not recorder.withdraw("StatusCode", Code="5XX")
