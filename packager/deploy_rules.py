@@ -28,16 +28,15 @@ def a_lone_star_has_a_reason(api: ApiSpec) -> Iterator[Fault]:
 
 
 def snap_start_keeps_its_limits(api: ApiSpec) -> Iterator[Fault]:
-    """SnapStart is for zipped functions of Python 3.12 and later, and goes with neither of two other settings.
+    """SnapStart is for functions of Python 3.12 and later, and goes with neither of two other settings.
 
+    Since July 2026 it is for images as well, if they carry the label that allows it, as every image here does.
     https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
     """
     deploy = api.deploy
     if not deploy.snap_start:
         return
     at, code = "deploy.snap_start", "deploy.snap_start"
-    if deploy.package != "zip":
-        yield Fault(at, code, "images cannot be started from a snapshot; add package: zip", ("deploy.package",))
     if deploy.python in {"3.10", "3.11"}:
         yield Fault(at, code, f"Python {deploy.python} cannot be started from a snapshot; 3.12 can", ("deploy.python",))
     if deploy.provisioned_concurrency:
