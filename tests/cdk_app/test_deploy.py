@@ -83,6 +83,19 @@ def test_change_one_api_go_back_and_remove_one(aws: Aws, tmp_path: Path, project
     assert aws.stacks() == {}
 
 
+def test_what_is_pushed_is_one_manifest_for_the_functions_processor(
+    aws: Aws, tmp_path: Path, project_in: Any, api_of: Any
+) -> None:
+    """Lambda refuses an index, which docker makes of attestations, and an image for the processor that happened to build it."""
+    before = len(aws.images_built())
+    project = write_app(tmp_path, project_in, api_of("built"))
+    aws.deploy(project)
+    [build] = aws.images_built()[before:]
+    assert build["environment"]["BUILDX_NO_DEFAULT_ATTESTATIONS"] == "1"
+    assert build["arguments"][build["arguments"].index("--platform") + 1] == "linux/amd64"
+    aws.destroy(project)
+
+
 def resources(aws: Aws, stack: str) -> Any:
     """What the stack is made of, as CloudFormation has it."""
     template = aws.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
