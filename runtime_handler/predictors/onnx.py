@@ -6,6 +6,7 @@ more. The memory arena is off, because it keeps the largest batch's memory until
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -138,7 +139,7 @@ class OnnxPredictorType:
         self._threads = max(1, _cpus() // spec.processes_per_replica)
 
     def load(self, path: Path, name: str) -> Loaded:  # noqa: ARG002  all models load alike
-        """The session of the one `.onnx` file in `path`. Raises onnxruntime's errors."""
+        """The session of the one `.onnx` file in `path`, probed. Raises onnxruntime's errors."""
         import onnxruntime  # here, so that other predictor types never pay for it
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
@@ -148,11 +149,32 @@ class OnnxPredictorType:
         options.enable_cpu_mem_arena = False
         session = onnxruntime.InferenceSession(str(next(path.glob("*.onnx"))), options, providers=_providers())
         model = OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()), InvalidArgument)
+        probe(model)
         return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
 
     def client(self, models: Models) -> OnnxClient:
         """The `onnx_client`."""
         return OnnxClient(models, self._names)
+
+
+def probe(model: OnnxModel) -> None:
+    """Run the model once on ones, so that one that cannot run never takes the place of one that can.
+
+    Only where the model fixes types and shapes, but for the number of rows; and what a model finds wrong with these values
+    says nothing of those of callers. Raises onnxruntime's other errors.
+    """
+    import numpy  # loaded already, with onnxruntime
+
+    feed = {}
+    for described in model.session.get_inputs():
+        first, *rest = described.shape or (1,)
+        shape = [first if isinstance(first, int) else 1, *rest][: len(described.shape)]
+        dtype = NUMPY_TYPES.get(described.type, "object")
+        if dtype == "object" or not all(isinstance(size, int) and size > 0 for size in shape):
+            return
+        feed[described.name] = numpy.ones(shape, dtype)
+    with suppress(BadModelInput):
+        model.run(feed)
 
 
 def _signature(described: Any) -> InputSignature:

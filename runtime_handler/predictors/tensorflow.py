@@ -4,6 +4,7 @@ Cortex asked TensorFlow Serving; one process less is one less to keep alive, and
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,18 +147,19 @@ class TensorFlowPredictorType:
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
         models = spec.models
         self._batching = spec.batching
-        self._caching = models is not None and models.cache_size is not None
+        self._caching = models is not None and models.cached
         self._default_key = models.signature_key if models else None
         self._keys = {path.name: path.signature_key for path in models.paths} if models else {}
 
     def load(self, path: Path, name: str) -> Loaded:
-        """The SavedModel in `path`. Raises ValueError when no signature can be chosen, and TensorFlow's errors."""
+        """The SavedModel in `path`, probed. Raises ValueError when no signature can be chosen, and TensorFlow's errors."""
         import tensorflow  # here, so that other predictor types never pay for its seconds
 
         loaded = tensorflow.saved_model.load(str(path))
         key = choose_signature(list(loaded.signatures), self._keys.get(name) or self._default_key)
         call = loaded.signatures[key]
         model = TensorFlowModel(loaded, call, dict(sorted(call.structured_input_signature[1].items())), key)
+        probe(model)
         return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
 
     @property
@@ -168,6 +170,25 @@ class TensorFlowPredictorType:
     def client(self, models: Models) -> TensorFlowClient:
         """The `tensorflow_client`."""
         return TensorFlowClient(models, self._keys)
+
+
+def probe(model: TensorFlowModel) -> None:
+    """Run the signature once on ones, so that a graph that cannot run never takes the place of one that can.
+
+    Only where the signature fixes types and shapes, but for the number of rows; and what a graph finds wrong with these
+    values says nothing of those of callers. Raises TensorFlow's other errors.
+    """
+    import tensorflow  # loaded already, with the model
+
+    feed = {}
+    for name, spec in model.inputs.items():
+        shape = [1, *spec.shape[1:]] if spec.shape.rank and spec.shape[0] is None else spec.shape
+        numbers = spec.dtype.is_floating or spec.dtype.is_integer or spec.dtype.is_bool
+        if not numbers or not tensorflow.TensorShape(shape).is_fully_defined():
+            return
+        feed[name] = tensorflow.ones(shape, spec.dtype)
+    with suppress(BadModelInput):
+        model.run(feed)
 
 
 def choose_signature(keys: list[str], configured: str | None) -> str:

@@ -10,8 +10,11 @@ from onnx import TensorProto, helper
 
 from runtime_handler.contract import BatchingSpec, ModelPath, ModelsSpec, PredictorSpec
 from runtime_handler.errors import BadModelInput
+from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
 from runtime_handler.predictors.onnx import OnnxClient, OnnxPredictorType
+from tests.runtime_handler.models.builders import a_manager
+from tests.runtime_handler.models.fakes import Clock, FakeBucket
 
 Dimensions = list[int | str | None]
 
@@ -115,3 +118,66 @@ def test_the_client_has_what_predictors_of_0_21_asked_it_for(tmp_path: Path) -> 
     made = client(tmp_path, {"x": FLOATS})
     assert made.input_signatures == {"m": {"x": {"shape": ["batch", 4], "type": "float32"}}}
     assert made.sessions["m"].get_inputs()[0].name == "x"
+
+
+def a_model_of(node: onnx.NodeProto, constant: list[int], shape: Dimensions) -> bytes:
+    """A model of one node over its input `x` and a constant `c`."""
+    graph = helper.make_graph(
+        [node],
+        "one",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(numpy.array(constant, dtype=numpy.int64), "c")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+RESHAPE = helper.make_node("Reshape", ["x", "c"], ["y"])
+GATHER = helper.make_node("Gather", ["x", "c"], ["y"], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "loads"),
+    [
+        (a_model_of(RESHAPE, [-1, 2], ["batch", 4]), True),
+        (a_model_of(RESHAPE, [5, 7], ["batch", 4]), False),
+        (a_model_of(RESHAPE, [5, 7], [1, 4]), False),
+        (a_model_of(RESHAPE, [5, 7], ["batch", "length"]), True),
+        (a_model_of(GATHER, [9], ["batch", 4]), True),
+    ],
+    ids=["runs", "cannot run a row", "cannot run", "open shape", "dislikes the values"],
+)
+def test_a_model_is_run_once_before_it_serves(tmp_path: Path, data: bytes, loads: bool) -> None:
+    """A model that fails on ones in the shape that it declares is not loaded; one that leaves its shape open is not tried."""
+    (tmp_path / "model.onnx").write_bytes(data)
+    spec = PredictorSpec(type="onnx", path="predictor.py", models=ModelsSpec(paths=(ModelPath(name="m", path="m"),)))
+    load = OnnxPredictorType(spec, object()).load
+    if loads:
+        assert load(tmp_path, "m").model.inputs
+    else:
+        with pytest.raises(Exception, match="Reshape"):
+            load(tmp_path, "m")
+
+
+def test_an_update_that_cannot_run_leaves_the_last_good_model_serving(tmp_path: Path) -> None:
+    """A version whose new file loads and cannot run is never swapped in; status tells why, and when it is tried again."""
+    bucket = FakeBucket(Clock())
+    bucket.put("models/m/1/model.onnx", a_model_of(RESHAPE, [-1, 2], ["batch", 4]), age=60)
+    spec = PredictorSpec(type="onnx", path="predictor.py", models=ModelsSpec(dir="s3://fake/models"))
+    predictor_type = OnnxPredictorType(spec, object())
+    manager = a_manager(tmp_path, bucket, layout=ONNX, load=predictor_type.load)
+    manager.start()
+    bucket.put("models/m/1/model.onnx", a_model_of(RESHAPE, [5, 7], ["batch", 4]))
+    for _ in range(3):
+        bucket.clock.sleep(10)
+        manager.tick()
+    [output] = predictor_type.client(manager).predict([[1, 2, 3, 4]], "m", "1")
+    assert output.tolist() == [[1, 2], [3, 4]]
+    [status] = manager.status()
+    assert (status.state, status.memory) == ("ready", True)
+    assert status.error is not None
+    assert "Reshape" in status.error
+    assert status.next_retry is not None
+    assert status.next_retry > bucket.clock()

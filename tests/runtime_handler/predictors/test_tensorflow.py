@@ -122,3 +122,18 @@ def test_the_client_has_what_predictors_of_0_21_asked_it_for(saved: Path) -> Non
     assert client(saved).input_signatures == {
         "m": {"n": {"shape": [-1], "type": "int64"}, "x": {"shape": [-1, 4], "type": "float32"}}
     }
+
+
+def test_a_graph_that_cannot_run_is_not_loaded(tmp_path: Path) -> None:
+    """A signature is run once before it serves: one that needs what the export lacks fails there, not in a request."""
+    import tensorflow as tf
+
+    class Module(tf.Module):  # type: ignore[misc]  # untyped
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, "x")])  # type: ignore[misc]
+        def serve(self, x: Any) -> dict[str, Any]:
+            return {"y": x, "words": tf.io.read_file(str(tmp_path / "vocabulary that was not exported"))}
+
+    module = Module()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"serving_default": module.serve})
+    with pytest.raises(tf.errors.NotFoundError, match="vocabulary"):
+        client(tmp_path / "saved")
