@@ -15,7 +15,7 @@ from packager.dependencies import INSTALLERS, dependency_files
 from packager.images import Flavour
 from packager.project import ProjectFile
 from packager.spec import ApiSpec
-from runtime_handler.contract import ModelPath, ModelsSpec, ServeSpec
+from runtime_handler.contract import ModelPath, ServeSpec
 
 RUNTIME = Path(__file__).parent.parent / "runtime_handler"
 DOCKERIGNORE = "**/__pycache__\nzip/\n"
@@ -124,15 +124,13 @@ def pack_models(serve: ServeSpec, project: Path) -> tuple[ServeSpec, list[tuple[
         packed.append((source, inside))
         return inside if source.is_file() else f"{inside}/"
 
-    moved = ModelsSpec(
+    moved = dataclasses.replace(
+        models,
         paths=tuple(
             ModelPath(name=model.name, path=pack(model.path, model.name), signature_key=model.signature_key)
             for model in models.paths
         ),
         dir=None if models.dir is None else pack(models.dir, "dir"),
-        signature_key=models.signature_key,
-        cache_size=models.cache_size,
-        disk_cache_size=models.disk_cache_size,
     )
     return dataclasses.replace(serve, predictor=dataclasses.replace(serve.predictor, models=moved)), packed
 

@@ -65,10 +65,32 @@ def secrets_stay_out_of_the_file(api: ApiSpec) -> Iterator[Fault]:
             yield Fault(f"predictor.env.{name}", "deploy.secret_in_env", message, severity="warning")
 
 
+def byte_budgets_fit_the_api(api: ApiSpec) -> Iterator[Fault]:
+    """`cache_bytes` and `disk_cache_bytes` are for APIs with models, in one process; what is in memory is on disk too."""
+    given = [at for at in ("deploy.cache_bytes", "deploy.disk_cache_bytes") if at in api.places]
+    if not given or api.serve is None:
+        return
+    models, processes = api.serve.predictor.models, api.serve.predictor.processes_per_replica
+    if models is None:
+        message = "limits models, and the API has none; add model_path or models, or remove it"
+        yield Fault(given[0], "deploy.cache_without_models", message, ("predictor.model_path", "predictor.models"))
+        return
+    if processes > 1:
+        message = f"a model cache needs processes_per_replica: 1, not {processes}"
+        yield Fault(given[0], "deploy.cache_with_processes", message, ("predictor.processes_per_replica",))
+    if models.cache_bytes is not None and models.disk_cache_bytes is not None and models.cache_bytes > models.disk_cache_bytes:
+        message = (
+            f"{models.cache_bytes} bytes are more than disk_cache_bytes ({models.disk_cache_bytes}); "
+            "models in memory are on disk too"
+        )
+        yield Fault("deploy.cache_bytes", "deploy.cache_above_disk", message, ("deploy.disk_cache_bytes",))
+
+
 DEPLOY_RULES: Sequence[Rule] = (
     a_token_has_an_issuer,
     a_lone_star_has_a_reason,
     snap_start_keeps_its_limits,
     a_variable_has_one_source,
     secrets_stay_out_of_the_file,
+    byte_budgets_fit_the_api,
 )

@@ -108,7 +108,7 @@ def _serve(values: Values, predictor: Values, scaling: Values, compute: Compute,
             python_path=None if python_path is None else python_path.removeprefix("./").rstrip("/"),
             config=predictor["config"],
             env=predictor["env"],
-            models=_models(predictor),
+            models=_models(predictor, values["deploy"] or {}),
             batching=None
             if batching is None
             else BatchingSpec(max_batch_size=batching["max_batch_size"], batch_interval_s=batching["batch_interval"]),
@@ -123,10 +123,12 @@ def _serve(values: Values, predictor: Values, scaling: Values, compute: Compute,
     )
 
 
-def _models(predictor: Values) -> ModelsSpec | None:
+def _models(predictor: Values, deploy: Values) -> ModelsSpec | None:
     single, models = predictor["model_path"], predictor["models"]
+    budgets = {key: ceil(deploy[key]) for key in ("cache_bytes", "disk_cache_bytes") if deploy.get(key) is not None}
     if single is not None:
-        return ModelsSpec(paths=(ModelPath(name=SINGLE_MODEL, path=single, signature_key=predictor["signature_key"]),))
+        only = ModelPath(name=SINGLE_MODEL, path=single, signature_key=predictor["signature_key"])
+        return ModelsSpec(paths=(only,), **budgets)
     if models is None:
         return None
     key = models["signature_key"] or (predictor["signature_key"] if models["path"] is not None else None)
@@ -142,6 +144,7 @@ def _models(predictor: Values) -> ModelsSpec | None:
         signature_key=key,
         cache_size=models["cache_size"],
         disk_cache_size=models["disk_cache_size"],
+        **budgets,
     )
 
 

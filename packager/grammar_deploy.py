@@ -2,7 +2,7 @@
 
 from packager.containers import Either, ListOf, MapOf
 from packager.fields import Field, Section
-from packager.quantities import Duration
+from packager.quantities import Duration, Quantity
 from packager.values import Boolean, Choice, Integer, Number, Pattern, Range, Text
 
 _VARIABLE = Pattern(
@@ -69,6 +69,10 @@ DEPLOY = Section(
         Field("throttle", THROTTLE, "most requests that are let in"),
         Field("secrets", MapOf(Text(patterns=(_SECRET,)), _VARIABLE), "environment variables from secrets", default={}),
         Field("warmup", Text(what="a JSON file of the project"), "request that is predicted before the API is ready"),
+        Field(
+            "cache_bytes", Quantity(example="2Gi", minimum="1"), "memory for loaded models; each counts as 1.3 times its files"
+        ),
+        Field("disk_cache_bytes", Quantity(example="8Gi", minimum="1"), "disk for models' files, at least cache_bytes"),
         Field("rollout", Either(_STRATEGIES, ROLLOUT, "strategy"), "how a new version takes over"),
     )
 )

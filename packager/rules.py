@@ -32,6 +32,8 @@ def batch_kind_has_one_worker_thread_and_no_cache(api: ApiSpec) -> Iterator[Faul
     for at, used in (
         ("predictor.models.cache_size", models is not None and models.cache_size is not None),
         ("predictor.models.disk_cache_size", models is not None and models.disk_cache_size is not None),
+        ("deploy.cache_bytes", models is not None and models.cache_bytes is not None),
+        ("deploy.disk_cache_bytes", models is not None and models.disk_cache_bytes is not None),
         ("predictor.processes_per_replica", predictor.processes_per_replica > 1),
         ("predictor.threads_per_process", predictor.threads_per_process > 1),
         ("predictor.server_side_batching", predictor.batching is not None),

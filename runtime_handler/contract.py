@@ -64,10 +64,10 @@ class ModelPath:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsSpec:
-    """Where the API's models are: exactly one of `paths` (non-empty) and `dir`; the cache limits come together.
+    """Where the API's models are: exactly one of `paths` (non-empty) and `dir`; the two counts come together.
 
-    `cache_size` and `disk_cache_size` count model versions; both are None when caching is off, and then every version
-    of every model is kept on disk and in memory. `cache_bytes` and `disk_cache_bytes` are optional budgets beside the counts.
+    `cache_size` and `disk_cache_size` count model versions; `cache_bytes` and `disk_cache_bytes` are budgets beside the
+    counts, or without them. Without any of the four, every version of every model is kept on disk and in memory.
     """
 
     paths: tuple[ModelPath, ...] = ()
@@ -82,6 +82,13 @@ class ModelsSpec:
     def single(self) -> bool:
         """Whether the API has the one model of `model_path`, for which clients ignore the name argument."""
         return len(self.paths) == 1 and self.paths[0].name == SINGLE_MODEL
+
+    @property
+    def cached(self) -> bool:
+        """Whether there is a limit to the models that are kept, so that they are loaded when they are asked for."""
+        return any(
+            limit is not None for limit in (self.cache_size, self.disk_cache_size, self.cache_bytes, self.disk_cache_bytes)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def without_models(spec: ServeSpec) -> ServeSpec:
     models = spec.predictor.models
     if models is None:
         raise StartError(f"{spec.name}: SAGEMAKER_MULTI_MODEL is set, but the predictor has no models in cortex.yaml")
-    kept = ModelsSpec(signature_key=models.signature_key, cache_size=models.cache_size)
+    kept = ModelsSpec(signature_key=models.signature_key, cache_size=models.cache_size, cache_bytes=models.cache_bytes)
     # One process: the platform tells one of them what to load, and any may be asked to predict.
     return replace(spec, predictor=replace(spec.predictor, models=kept, processes_per_replica=1))
 

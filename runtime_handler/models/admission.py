@@ -4,11 +4,12 @@ Room on disk comes first, and memory only when the files are there: a fetch that
 at most one fetch's room on disk. Before anything is removed for files that have yet to be fetched, their source is asked
 whether it answers, so that a store that is down costs nothing.
 
-Models in memory stay on disk, so files can only come first while the disk has more places than memory: `disk_cache_size`
-less `cache_size` loads at once. Others take memory first, which frees their place on disk with it. Either way a load that
-has its place in memory finds one on disk.
+Models in memory stay on disk, so files can only come first while the disk has more room than memory: `disk_cache_size`
+less `cache_size` loads at once, and the bytes by which the disk's budget is more than the files of a full memory. Others take
+memory first, which frees their room on disk with it. Either way a load that has its place in memory finds one on disk.
 """
 
+import math
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ from runtime_handler.errors import NoCapacity
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.memory import MemoryTier
-from runtime_handler.models.order import Order
+from runtime_handler.models.order import MEMORY_FACTOR, Order
 
 
 class Admission:
@@ -28,7 +29,9 @@ class Admission:
     def __init__(self, memory: MemoryTier, disk: DiskTier) -> None:
         self._memory, self._disk = memory, disk
         places, resident = disk.status().limit, memory.status().limit
-        self._spare = threading.Semaphore(max(0, places - (resident or places))) if places is not None else None
+        self._places = math.inf if places is None else max(0, places - (resident or places))
+        self._bytes = math.inf if disk.budget is None else disk.budget - (memory.budget or math.inf) / MEMORY_FACTOR
+        self._lock = threading.Lock()
 
     @contextmanager
     def room(self, order: Order, waiting: Collection[Lease]) -> Iterator[tuple[Path, int]]:
@@ -38,15 +41,16 @@ class Admission:
 
         Raises NoCapacity, OSError, SourceChanged and SourceError.
         """
-        self._memory.admit(order.size)
         if order.in_place is not None:
+            self._memory.admit(order.size)
             with self._slot(order, waiting) as ticket:
                 yield order.in_place, ticket
             return
         self._disk.admit(order.files.bytes)
+        self._memory.admit(order.size)
         ask = cache(order.ask)  # at most one request, however much has to go
         with ExitStack() as held:
-            with self._files_first() as first:
+            with self._files_first(order.files.bytes) as first:
                 folder = self._folder_beside_memory(order, ask, held) if first else None
                 if folder is None and not self._memory.has_room(order.size) and not self._disk.has(order.name):
                     ask()
@@ -56,14 +60,18 @@ class Admission:
             yield folder, ticket
 
     @contextmanager
-    def _files_first(self) -> Iterator[bool]:
-        """Whether the files may be fetched before there is a place in memory; until then they take a spare place on disk."""
-        first = self._spare is None or self._spare.acquire(blocking=False)
+    def _files_first(self, size: int) -> Iterator[bool]:
+        """Whether files of `size` bytes may be fetched before there is a place in memory; they take spare room until then."""
+        with self._lock:
+            first = self._places >= 1 and self._bytes >= size
+            if first:
+                self._places, self._bytes = self._places - 1, self._bytes - size
         try:
             yield first
         finally:
-            if first and self._spare is not None:
-                self._spare.release()
+            if first:
+                with self._lock:
+                    self._places, self._bytes = self._places + 1, self._bytes + size
 
     def _folder_beside_memory(self, order: Order, ask: Callable[[], None], held: ExitStack) -> Path | None:
         """The folder of the files, fetched without touching memory; None when models in memory take all bytes of the disk."""

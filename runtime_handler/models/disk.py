@@ -39,7 +39,7 @@ class DiskTier:
     """The versions on disk; those that are in `memory` are not evicted, and uses there count here."""
 
     def __init__(self, root: Path, limit: int | None, budget: int | None, memory: MemoryTier) -> None:
-        self._root, self._limit, self._budget, self._memory = root, limit, budget, memory
+        self._root, self._limit, self.budget, self._memory = root, limit, budget, memory
         self._records = root / ".cxpack" / "records"
         self._staging = root / ".cxpack" / "staging"
         self._locks = root / ".cxpack" / "locks"
@@ -90,8 +90,8 @@ class DiskTier:
 
     def admit(self, size: int) -> None:
         """Raises NoCapacity when a version of `size` bytes can never fit."""
-        if self._budget is not None and size > self._budget:
-            raise NoCapacity(f"the model takes {size} bytes, more than the disk_cache_bytes of {self._budget}", retry_after=600)
+        if self.budget is not None and size > self.budget:
+            raise NoCapacity(f"the model takes {size} bytes, more than the disk_cache_bytes of {self.budget}", retry_after=600)
 
     @contextmanager
     def version(
@@ -182,10 +182,10 @@ class DiskTier:
     def _fits(self, more: int, size: int) -> bool:
         if self._limit is not None and len(self._entries) + len(self._fetching) + more > self._limit:
             return False
-        if self._budget is None:
+        if self.budget is None:
             return True
         used = sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values())
-        return used + size <= self._budget
+        return used + size <= self.budget
 
     def _evict_one(self) -> bool:
         in_memory = self._memory.alive()

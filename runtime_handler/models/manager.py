@@ -22,7 +22,7 @@ from runtime_handler.models.layout import Layout
 from runtime_handler.models.loads import Loads, Pool
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
-from runtime_handler.models.order import Order
+from runtime_handler.models.order import MEMORY_FACTOR, Order
 from runtime_handler.models.places import Opens, Places
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.refusals import absent, loading, unavailable, unknown
@@ -75,7 +75,7 @@ def open_manager(
     at_once = min(4, threads, spec.cache_size or threads)
     memory = MemoryTier(
         spec.cache_size,
-        spec.cache_bytes,
+        _memory_budget(spec),
         clock=clock,
         evicted=lambda _: recorder.record("ModelEviction", 1),
         freed=lambda resident: reclaimer.freed(resident.model.value, resident.bytes),
@@ -95,11 +95,17 @@ def open_manager(
             finished=finished,
         )
 
-    shelf = Shelf(memory, disk, open_loads, on_demand=spec.cache_size is not None)
+    shelf = Shelf(memory, disk, open_loads, on_demand=spec.cached)
     scanner = Scanner(spec, places or Places(root)) if spec.paths or spec.dir is not None else None
     rules = Rules(layout=layout, settle_s=settle_s, marker=marker)
     updates = Updates(shelf, scanner, rules=rules, recorder=recorder, clock=clock, pause=pause)
     return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)
+
+
+def _memory_budget(spec: ModelsSpec) -> int | None:
+    """Bytes for models in memory: what is in memory is on disk too, so that the disk's budget limits both."""
+    on_disk = None if spec.disk_cache_bytes is None else int(spec.disk_cache_bytes * MEMORY_FACTOR)
+    return min((budget for budget in (spec.cache_bytes, on_disk) if budget is not None), default=None)
 
 
 class Tally:

@@ -42,7 +42,7 @@ class MemoryTier:
     ) -> None:
         """`evicted` hears of every model that made room for another, `freed` of every one that was let go of."""
         self.table: dict[ModelId, Resident] = {}
-        self._limit, self._budget = limit, budget
+        self._limit, self.budget = limit, budget
         self._clock, self._evicted, self._freed = clock, evicted, freed
         self._leaving: list[Resident] = []
         self._past: dict[ModelId, tuple[int, float | None]] = {}
@@ -66,8 +66,8 @@ class MemoryTier:
 
     def admit(self, size: int) -> None:
         """Raises NoCapacity when a model of `size` bytes can never fit."""
-        if self._budget is not None and size > self._budget:
-            raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self._budget}", retry_after=600)
+        if self.budget is not None and size > self.budget:
+            raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self.budget}", retry_after=600)
 
     def has_room(self, size: int) -> bool:
         """Whether a model of `size` bytes fits beside all that is there now."""
@@ -102,7 +102,7 @@ class MemoryTier:
     def holds_beside(self, size: int, keep: Collection[ModelId]) -> bool:
         """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
         kept = [self.table[key].bytes for key in keep if key in self.table]
-        return (self._limit is None or len(kept) < self._limit) and (self._budget is None or sum(kept) + size <= self._budget)
+        return (self._limit is None or len(kept) < self._limit) and (self.budget is None or sum(kept) + size <= self.budget)
 
     def cancel(self, ticket: int) -> None:
         """Give a slot back unused."""
@@ -186,15 +186,15 @@ class MemoryTier:
     def _fits(self, size: int) -> bool:
         if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:
             return False
-        if self._budget is None:
+        if self.budget is None:
             return True
         used = sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
-        return used + size <= self._budget
+        return used + size <= self.budget
 
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""
         self._sweep()
-        if self._limit is None and self._budget is None:
+        if self._limit is None and self.budget is None:
             return True
         while not self._fits(size):
             held = lease.held()

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from runtime_handler.models.catalog import Files
@@ -36,7 +37,7 @@ class Order:
     @property
     def size(self) -> int:
         """Bytes that it will take in memory."""
-        return int(self.files.bytes * MEMORY_FACTOR)
+        return ceil(self.files.bytes * MEMORY_FACTOR)
 
     @property
     def in_place(self) -> Path | None:

@@ -1,5 +1,6 @@
 """The two-tier cache as requests see it: who is in memory, who is on disk, who waits, who is refused."""
 
+import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ def a_bucket(*names: str) -> FakeBucket:
     return FakeBucket(Clock(), {f"models/{name}/1/model": name for name in names})
 
 
-def started(store: Path, bucket: FakeBucket, cache: tuple[int, int], **more: object) -> Manager:
+def started(store: Path, bucket: FakeBucket, cache: tuple[int, int] | None, **more: object) -> Manager:
     manager = a_manager(store, bucket, cache=cache, **more)  # type: ignore[arg-type]  # defaults are overridden by name
     manager.start()
     return manager
@@ -254,6 +255,39 @@ def test_byte_budgets_evict_as_many_as_are_needed(tmp_path: Path) -> None:
     for name in "abcd":
         request(manager, name)
     assert tiers(manager) == ({"c", "d"}, {"b", "c", "d"})
+
+
+@pytest.mark.parametrize("budgets", [{"cache_bytes": 26}, {"disk_cache_bytes": 20}, {"cache_bytes": 26, "disk_cache_bytes": 20}])
+def test_byte_budgets_alone_make_a_cache(tmp_path: Path, budgets: dict[str, int]) -> None:
+    """Without counts, models are loaded when they are asked for; what the disk cannot hold, memory does not hold either."""
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 10 for name in "abc"})
+    manager = started(tmp_path, bucket, None, **budgets)
+    assert tiers(manager) == (set(), set())
+    for name in "abc":
+        request(manager, name)
+    assert tiers(manager) == ({"b", "c"}, {"b", "c"} if "disk_cache_bytes" in budgets else {"a", "b", "c"})
+
+
+@pytest.mark.parametrize("disk", [20, 30, 40])
+def test_byte_budgets_hold_while_many_load_and_nobody_is_refused(tmp_path: Path, disk: int) -> None:
+    """Four loads at once into a cache of two models of ten bytes: those under way wait for each other, and all are answered."""
+    names = "abcdefgh"
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 10 for name in names})
+    workers = Workers(8)
+    manager = started(tmp_path, bucket, None, pool=workers, threads=4, cache_bytes=26, disk_cache_bytes=disk)
+
+    def serve(seed: int) -> int:
+        chooser, most = random.Random(seed), 0
+        for _ in range(60):
+            request(manager, chooser.choice(names))
+            cache = manager.cache()
+            assert cache.memory.used <= 2
+            most = max(most, cache.disk.used)
+        return most
+
+    with ThreadPoolExecutor(8) as threads:
+        assert max(threads.map(serve, range(8))) <= disk // 10
+    workers.close()
 
 
 def test_two_hundred_first_requests_load_once(tmp_path: Path) -> None:
