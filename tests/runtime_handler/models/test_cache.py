@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime_handler.errors import ModelFailed, ModelNotFound, NoCapacity
+from runtime_handler.errors import ModelFailed, ModelLoading, ModelNotFound, NoCapacity
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
 from runtime_handler.models.workers import Workers
@@ -424,3 +424,24 @@ def test_several_versions_held_by_a_request_count_after_their_update(tmp_path: P
         assert (request(manager, "a"), old.value) == ("new", "a")
         assert manager.cache().memory.used == 2
     assert manager.cache().memory.used == 1
+
+
+def test_a_request_waits_for_a_load_only_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited long enough is told to come back; the load goes on, and the model it makes is not held for who left."""
+    monkeypatch.setattr("runtime_handler.models.manager.LOAD_WAIT_S", 0.05)
+    workers, go_on = Workers(1), threading.Event()
+
+    def load(path: Path, name: str) -> object:
+        assert go_on.wait(30)
+        return name
+
+    manager = started(tmp_path, a_bucket("a", "b"), (1, 1), load=load, pool=workers)
+    with Lease() as left, pytest.raises(ModelLoading, match="model 'a' version 1 is being loaded") as late:
+        manager.get("a")
+    assert late.value.retry_after == 1
+    go_on.set()
+    monkeypatch.setattr("runtime_handler.models.manager.LOAD_WAIT_S", 30.0)
+    assert request(manager, "a") == "a"
+    assert left.models == []
+    assert request(manager, "b") == "b"
+    workers.close()
