@@ -82,9 +82,9 @@ class App:
         self._multi_model = multi_model
         self._docs: Asgi | None = None
         self._log_requests = log.isEnabledFor(logging.DEBUG)
-        self._predict_paths = frozenset((*PREDICT_PATHS, service.spec.endpoint))
+        self.predict_paths = frozenset((*PREDICT_PATHS, service.spec.endpoint))
         self._pages: dict[str, Callable[[], Answer]] = {
-            **dict.fromkeys(self._predict_paths, self._describe),
+            **dict.fromkeys(self.predict_paths, self._describe),
             "/ping": self._readiness,
             "/-/ready": self._readiness,
             "/-/healthy": lambda: json_answer(200, {"healthy": True}),
@@ -94,7 +94,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         path, method = scope["path"], scope["method"]
-        if method == "POST" and path in self._predict_paths:
+        if method == "POST" and path in self.predict_paths:
             await self._predict(scope, receive, send)
         elif path.startswith(DOCS_PATH) and self._load_docs is not None:
             if self._docs is None:
@@ -112,7 +112,7 @@ class App:
             return json_answer(404, {"error": message, "kind": "no_such_path"})
         if method == "GET":
             return page()
-        predicts = path in self._predict_paths
+        predicts = path in self.predict_paths
         if method == "OPTIONS" and predicts:  # a browser's preflight; the answer is in the headers of every answer
             return Answer(200, b"", TEXT, [])
         allowed = "GET, POST, OPTIONS" if predicts else "GET"

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,13 @@ CORS: Headers = [
     (b"access-control-allow-credentials", b"true"),
 ]
 """What Cortex's proxy added to every answer below 400."""
+
+
+class NeedsLoop:
+    """`await NeedsLoop()` in an app that is run without an event loop: what follows needs one."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
 
 
 class Disconnected(Exception):

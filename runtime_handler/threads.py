@@ -10,9 +10,26 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
-Job = tuple[Callable[..., Any], tuple[Any, ...], "asyncio.Future[Any] | None"]
+
+class Waiter(Protocol):
+    """Who is told of a job's end, on the loop; a future is one."""
+
+    def cancelled(self) -> bool:
+        """Whether the job need not begin."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+
+    def set_result(self, result: Any, /) -> None:
+        """What the job returned."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """What the job raised."""
+
+
+Job = tuple[Callable[..., Any], tuple[Any, ...], Waiter | None]
 
 
 class Threads:
@@ -21,7 +38,7 @@ class Threads:
     def __init__(self, count: int, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self._done: deque[tuple[Waiter, Any, BaseException | None]] = deque()
         self._woken = False
         self._threads = [threading.Thread(target=self._work, name=f"predict-{number}", daemon=True) for number in range(count)]
         for thread in self._threads:
@@ -32,6 +49,10 @@ class Threads:
         future = self._loop.create_future()
         self._jobs.put((function, arguments, future))
         return future
+
+    def run_for(self, waiter: Waiter, function: Callable[..., Any], *arguments: Any) -> None:
+        """Run on the next free thread, and tell `waiter` on the loop."""
+        self._jobs.put((function, arguments, waiter))
 
     def run_later(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Run when a thread is free, after everything that waits already; nobody waits for it, so it must not raise."""
@@ -59,7 +80,7 @@ class Threads:
             del job, arguments, future  # while this thread waits, a large payload should not
             self._announce()
 
-    def deliver(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+    def deliver(self, future: Waiter, result: Any, error: BaseException | None) -> None:
         """Complete a future of the loop, from any thread."""
         self._done.append((future, result, error))
         self._announce()

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from runtime_handler.app import App, status_class
+from runtime_handler.asgi import NeedsLoop
 from runtime_handler.entrypoints import snapshot
 from runtime_handler.entrypoints.compose import compose, read_spec
-from runtime_handler.entrypoints.exchange import Adapter, NeedsLoop
+from runtime_handler.entrypoints.exchange import Adapter
 from runtime_handler.entrypoints.invocation import fitting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import read_settings

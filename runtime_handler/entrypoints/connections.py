@@ -3,10 +3,12 @@
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Protocol
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from runtime_handler.entrypoints.board import Board
+from runtime_handler.entrypoints.direct import DirectProtocol
 from runtime_handler.entrypoints.tracked import TrackedProtocol
 
 SLOT_BYTES = 4
@@ -20,8 +22,8 @@ class Connections(Protocol):
 
     listeners: list[socket.socket]
 
-    def protocol(self) -> Callable[..., Any] | str:
-        """Uvicorn's `http`."""
+    def protocol(self, direct: type[DirectProtocol]) -> type[HttpToolsProtocol]:
+        """Uvicorn's `http`; `direct` is for connections that nobody else watches."""
 
     def begin(self, server: Any) -> None:
         """Take up connections for a uvicorn server, on its loop."""
@@ -36,9 +38,9 @@ class OwnListener:
     def __init__(self, listener: socket.socket) -> None:
         self.listeners = [listener]
 
-    def protocol(self) -> str:
-        """Uvicorn's own protocol."""
-        return "httptools"
+    def protocol(self, direct: type[DirectProtocol]) -> type[HttpToolsProtocol]:
+        """The direct one."""
+        return direct
 
     def begin(self, server: Any) -> None:
         """Uvicorn accepts."""
@@ -60,7 +62,7 @@ class Handed:
         self._taking: set[asyncio.Task[Any]] = set()
         self._unsaid: deque[bytes] = deque()
 
-    def protocol(self) -> type[TrackedProtocol]:
+    def protocol(self, direct: type[DirectProtocol]) -> type[HttpToolsProtocol]:  # noqa: ARG002  answers are tracked
         """Uvicorn's protocol, which keeps its connection's state on the board."""
         return TrackedProtocol
 

@@ -7,23 +7,16 @@ loop, forms and the response objects of user code, gets one.
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine
 from typing import Any, cast
 
 from mangum import Mangum
 
-from runtime_handler.asgi import Asgi, Message, Scope
+from runtime_handler.asgi import Asgi, Message, NeedsLoop, Scope
 from runtime_handler.codec import TEXT, is_form
 from runtime_handler.entrypoints.invocation import DirectInvocation
 
 log = logging.getLogger("cxpack")
-
-
-class NeedsLoop:
-    """`await NeedsLoop()` in the app: from here on it runs on an event loop."""
-
-    def __await__(self) -> Generator[None, None, None]:
-        yield
 
 
 class Adapter:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime_handler.admission import Gate
 from runtime_handler.app import App, Run
 from runtime_handler.asgi import Asgi
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
+from runtime_handler.entrypoints.direct import DirectProtocol, predicting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
@@ -65,7 +67,8 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
         load_docs=lambda: asyncio.to_thread(_load_docs, service),
         multi_model=multi_model if settings.multi_model else None,
     )
-    server = Server(_config(app, connections))
+    direct = App(service, predicting(service, threads), recorder, gate=gate)
+    server = Server(_config(app, connections.protocol(DirectProtocol.of(direct, _direct_paths(direct, service)))))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     connections.begin(server)
@@ -90,10 +93,15 @@ def _runner(service: Service, threads: Threads) -> Run:
     return lambda request: threads.run(service.predict, request)
 
 
-def _config(app: App, connections: Connections) -> uvicorn.Config:
+def _direct_paths(app: App, service: Service) -> frozenset[bytes]:
+    """Those of predictions, unless requests share calls: a batch is not one thread's answer to one request."""
+    return frozenset() if service.batches_requests else frozenset(path.encode() for path in app.predict_paths)
+
+
+def _config(app: App, protocol: type[HttpToolsProtocol]) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=connections.protocol(),  # type: ignore[arg-type]  # a class of its own kind, too
+        http=protocol,
         log_config=None,
         access_log=False,
         lifespan="off",
