@@ -1,11 +1,11 @@
-"""The Lambda function: Mangum's translation around the app, user code run directly: an environment serves one request at once.
+"""The Lambda function: a translation of events around the app, user code run directly: an environment serves one request at once.
 
 `handler` is made when it is first asked for, so that importing this module costs and does nothing; the runtime asks
 for it during the init phase, and an exception there becomes the function's init error.
 """
 
-import asyncio
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +64,9 @@ def make_handler() -> Handler:
             await NeedsLoop()
         return answer
 
-    adapter = Adapter(App(service, predict, recorder), asyncio.new_event_loop())
+    adapter = Adapter(App(service, predict, recorder))
+    if "asyncio" in sys.modules:  # the user's code may look for a loop
+        adapter.loop()
 
     def handler(event: dict[str, Any], context: Any) -> Any:
         try:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from runtime_handler.entrypoints.exchange import Adapter, NeedsLoop
+from runtime_handler.asgi import NeedsLoop
+from runtime_handler.entrypoints.exchange import Adapter
 from tests.runtime_handler.emulator import http_api_event
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
@@ -38,8 +39,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 def adapter() -> Iterator[Adapter]:
-    with contextlib.closing(asyncio.new_event_loop()) as loop:
-        yield Adapter(app, loop)
+    with contextlib.closing(Adapter(app)) as made:
+        yield made
         asyncio.set_event_loop(None)
 
 

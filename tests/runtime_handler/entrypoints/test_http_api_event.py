@@ -1,0 +1,57 @@
+"""Our translation of payload format 2.0 beside Mangum's."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from mangum import Mangum
+
+from runtime_handler.entrypoints.http_api_event import HttpApiEvent
+from tests.runtime_handler.emulator import function_url_event, http_api_event, load_balancer_event, rest_api_event
+
+NAMES = st.sampled_from(["content-type", "Content-Type", "X-Thing", "accept", "set-cookie", "host", "x-forwarded-proto"])
+VALUES = st.sampled_from(["text/html; charset=utf-8", "application/json", "application/octet-stream", "image/png", "h.test"])
+PATHS = st.text(st.characters(codec="ascii", exclude_characters="?#"), max_size=20).map(lambda path: "/" + path)
+CONTEXT = object()
+mangum = Mangum(lambda scope, receive, send: None, lifespan="off")  # type: ignore[arg-type,return-value]  # never called
+
+
+@given(
+    st.sampled_from([http_api_event, function_url_event]),
+    PATHS,
+    st.text(st.characters(codec="ascii")),
+    st.dictionaries(NAMES, VALUES),
+    st.binary(),
+    st.lists(st.text(st.characters(codec="ascii"), min_size=1), max_size=2),
+)
+def test_requests_are_translated_as_by_mangum(
+    make: Any, path: str, query: str, headers: dict[str, str], body: bytes, cookies: list[str]
+) -> None:
+    """Path, query, headers, cookies, caller and body are what Mangum makes of the same event."""
+    event = make("POST", path, query, headers, body)
+    if cookies:
+        event["cookies"] = cookies
+    theirs, ours = mangum.infer(event, CONTEXT), HttpApiEvent(event, CONTEXT)  # type: ignore[arg-type]  # only passed on
+    expected: dict[str, Any] = dict(theirs.scope)
+    expected["headers"] = [tuple(header) for header in expected["headers"]]
+    if theirs.scope["server"][0] == "mangum":
+        expected["server"] = ("lambda", expected["server"][1])
+    assert ours.scope == expected
+    assert ours.body == theirs.body == body
+
+
+@given(st.integers(200, 599), st.lists(st.tuples(NAMES, VALUES)), st.binary() | st.text().map(str.encode))
+def test_responses_are_translated_as_by_mangum(status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    """Status, headers, cookies and body are what Mangum makes of the same response."""
+    event = http_api_event("POST", "/", "", {}, b"")
+    raw = [(name.encode(), value.encode()) for name, value in headers]
+    theirs = mangum.infer(event, CONTEXT)({"status": status, "headers": raw, "body": body})  # type: ignore[arg-type,typeddict-item]  # as above
+    assert HttpApiEvent(event, CONTEXT)({"status": status, "headers": raw, "body": body}) == theirs
+
+
+def test_other_fronts_are_left_to_mangum() -> None:
+    """Events of REST APIs and load balancers, and those that are no HTTP, are not taken for ours."""
+    others = [make("POST", "/", "", {}, b"") for make in (rest_api_event, load_balancer_event)]
+    for event in (*others, {}, [], None, {"version": "2.0"}, {"version": "2.0", "requestContext": {}}):
+        assert not HttpApiEvent.infer(event, CONTEXT, None)
+    assert HttpApiEvent.infer(function_url_event("POST", "/", "", {}, b""), CONTEXT, None)
