@@ -95,7 +95,7 @@ class App:
         """Answer one HTTP request."""
         path, method = scope["path"], scope["method"]
         if method == "POST" and path in self.predict_paths:
-            await self._predict(scope, receive, send)
+            await self.predict(scope, receive, send)
         elif path.startswith(DOCS_PATH) and self._load_docs is not None:
             if self._docs is None:
                 self._docs = await self._load_docs()
@@ -124,7 +124,7 @@ class App:
         try:
             model = multi_model.invoked(path) if method == "POST" else None
             if model is not None:
-                await self._predict(scope, receive, send, model)
+                await self.predict(scope, receive, send, model)
                 return
             body = await multi_model.manage(method, path, await read_body(receive))
             answer = self._answer_at_once(path, method) if body is None else json_answer(200, body)
@@ -134,7 +134,8 @@ class App:
             return
         await send_answer(scope, receive, send, _identified(answer, request_id(scope)))
 
-    async def _predict(self, scope: Scope, receive: Receive, send: Send, model: str | None = None) -> None:
+    async def predict(self, scope: Scope, receive: Receive, send: Send, model: str | None = None) -> None:
+        """Answer a POST to one of `predict_paths`; `model` is the one that a multi-model endpoint sends it to."""
         identity = request_id(scope)
         if (refusal := self._refusal()) is not None:
             await send_answer(scope, receive, send, _identified(error_answer(refusal), identity))

@@ -7,15 +7,20 @@ else (forms, large uploads, pipelined requests, user code's response objects), c
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from runtime_handler.app import App
-from runtime_handler.asgi import Message, NeedsLoop
-from runtime_handler.codec import is_form
+from runtime_handler.asgi import CORS, Message, NeedsLoop
+from runtime_handler.codec import BYTES, JSON, TEXT, is_form
 from runtime_handler.request import Answer, Request
 from runtime_handler.service import Service
 from runtime_handler.threads import Threads
@@ -23,7 +28,10 @@ from runtime_handler.threads import Threads
 LONGEST_LENGTH = 6
 """Digits of the content-length of a body that is taken whole before the app sees it: below 1 MB."""
 
-_INVALID = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LINES = {
+    header: b"%b: %b\r\n" % header for header in (*CORS, *((b"content-type", name.encode()) for name in (JSON, TEXT, BYTES)))
+}
+"""The header lines that most answers have."""
 _DISCONNECTED: Message = {"type": "http.disconnect"}
 _UNHEARD = asyncio.Event()
 """What uvicorn sets when something happens to a connection; nobody waits for it here."""
@@ -92,7 +100,7 @@ class Exchange:
     def begin(self, app: App) -> None:
         """The request is complete, or its caller gone."""
         self.begun = True
-        self._coroutine = app(self.scope, self.receive, self.send)
+        self._coroutine = app.predict(self.scope, self.receive, self.send)
         self._step(self._coroutine.send, None)
 
     # What a thread calls with what it has, on the loop
@@ -140,15 +148,15 @@ class Exchange:
 
     def _head_of(self, message: Message) -> list[bytes]:
         parts = [STATUS_LINE[message["status"]]]
-        for name, value in message["headers"]:
-            parts += (name, b": ", value, b"\r\n")
-            if b"\n" in value or b"\r" in value or b" " in name or b"\n" in name or b"\r" in name:
-                raise ValueError(f"invalid HTTP header {name!r}")
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts.append(b"\r\n")
-        if _INVALID.search(b"".join(parts)):
-            raise ValueError("invalid HTTP header")
+        for header in message["headers"]:
+            line = _LINES.get(header)
+            if line is None:
+                name, value = header
+                if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
+                    raise ValueError(f"invalid HTTP header {name!r}: {value!r}")
+                line = b"%b: %b\r\n" % header
+            parts.append(line)
+        parts.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
         return parts
 
     def _step(self, resume: Callable[[Any], Any], value: Any) -> None:
@@ -249,9 +257,38 @@ class DirectProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         super().connection_lost(exc)
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         exchange: Any = self.cycle
         if type(exchange) is Exchange and not exchange.begun:
             exchange.begin(self.direct)
+
+    def on_response_complete(self) -> None:
+        """See uvicorn's protocol."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """The timer goes on: to look when it ends costs less than to make one for each request."""
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection when it was idle for the whole time."""
+        self.timeout_keep_alive_task = None
+        if self.transport.is_closing() or (self.cycle is not None and not self.cycle.response_complete):
+            return  # armed anew after the answer
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left <= 0:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
 
     def _is_plain(self) -> bool:
         if self.parser.get_method() != b"POST" or self.parser.should_upgrade():

@@ -1,0 +1,142 @@
+"""Predictions that bypass uvicorn's tasks, byte by byte, and what must not bypass them."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.runtime_handler.harness import Server, serving, write_context
+
+PREDICTOR = """
+from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload):
+        if payload == "stream":
+            return StreamingResponse(iter(["a", "b"]), media_type="text/plain")
+        if payload == "broken stream":
+            return StreamingResponse(iter([b"a", 1]), media_type="text/plain")
+        if payload == "teapot":
+            raise HTTPException(418, "short and stout", {"X-Pot": "tea"})
+        if payload == "split":
+            raise HTTPException(400, "no", {"X-Pot": "tea\\r\\nset-cookie: stolen"})
+        return payload if not isinstance(payload, bytes) else str(len(payload))
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(write_context(tmp_path_factory.mktemp("context"), {"predictor.py": PREDICTOR})) as running:
+        yield running
+
+
+def post(body: bytes, *lines: str, version: str = "1.1", path: str = "/iris") -> bytes:
+    """A request with its length and `lines` as headers."""
+    head = [f"POST {path} HTTP/{version}", "host: h", "content-type: application/json", f"content-length: {len(body)}", *lines]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def talk(server: Server, *pieces: bytes) -> bytes:
+    """All that comes back for `pieces`, each sent as a packet of its own, until the server closes."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return answer
+
+
+def bodies(answer: bytes) -> list[bytes]:
+    """The bodies of answers that have a length."""
+    found = []
+    while answer:
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length"))
+        found.append(rest[:length])
+        answer = rest[length:]
+    return found
+
+
+LAST = "connection: close"
+
+
+@pytest.mark.parametrize("split", [1, 30, 100, 108])
+def test_a_request_in_pieces(server: Server, split: int) -> None:
+    """Wherever a packet ends, in the head or in the body, the request is the same."""
+    request = post(b'{"a": [1, 2]}', LAST)
+    assert bodies(talk(server, request[:split], request[split:])) == [b'{"a": [1, 2]}']
+
+
+def test_requests_that_do_not_wait_for_answers(server: Server) -> None:
+    """Pipelined requests are answered in their order, whichever way each is served."""
+    requests = [post(str(number).encode()) for number in range(20)]
+    form = b"POST /iris HTTP/1.1\r\nhost: h\r\ncontent-type: text/x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    ready = b"GET /-/ready HTTP/1.1\r\nhost: h\r\n\r\n"
+    answer = talk(server, b"".join([*requests[:10], form, ready, *requests[10:], post(b'"end"', LAST)]))
+    assert bodies(answer) == [
+        *(str(n).encode() for n in range(10)),
+        b"3",
+        b'{"ready": true}',
+        *(str(n).encode() for n in range(10, 20)),
+        b"end",
+    ]
+
+
+def test_a_connection_is_kept_as_the_caller_wants_it(server: Server) -> None:
+    """HTTP/1.0, and `connection: close`, end the connection and say so; otherwise one connection serves many requests."""
+    for request in (post(b"1", version="1.0"), post(b"1", LAST)):
+        answer = talk(server, request)
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"\r\nconnection: close\r\n" in answer
+    assert b"connection: close" not in talk(server, post(b"1") + post(b"2", LAST)).partition(b"\r\n\r\n")[0]
+
+
+def test_what_uvicorn_keeps(server: Server) -> None:
+    """A caller that asks first whether to send, an escaped path, a large body and a chunked one are answered alike."""
+    asked = talk(server, post(b"7", "expect: 100-continue", LAST))
+    assert asked.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert bodies(talk(server, post(b"7", LAST, path="/%69ris"))) == [b"7"]
+    large = json.dumps("x" * 2_000_000).encode()
+    assert bodies(talk(server, post(large, LAST))) == [b"x" * 2_000_000]
+    chunked = httpx.post(f"{server.url}/iris", content=iter([b"[1,", b"2]"]), headers={"content-type": "application/json"})
+    assert chunked.json() == [1, 2]
+
+
+def test_headers_of_the_users_code(server: Server) -> None:
+    """Those of an HTTPException arrive; one with a line break in it cannot become a header of its own."""
+    teapot = server.client.post("/iris", json="teapot")
+    assert (teapot.status_code, teapot.text, teapot.headers["x-pot"]) == (418, "short and stout", "tea")
+    assert b"stolen" not in talk(server, post(b'"split"', LAST)).partition(b"\r\n\r\n")[0]
+    assert server.client.post("/iris", json=1).json() == 1
+
+
+def test_streams(server: Server) -> None:
+    """A response object is streamed with Cortex's headers, on a connection that goes on; one that breaks off is cut."""
+    with httpx.Client(base_url=server.url, trust_env=False) as client:
+        for _ in range(2):
+            streamed = client.post("/iris", json="stream")
+            assert (streamed.status_code, streamed.text) == (200, "ab")
+            assert streamed.headers["access-control-allow-origin"] == "*"
+            assert client.post("/iris", json=3).json() == 3
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.post("/iris", json="broken stream")
+        assert client.post("/iris", json=3).json() == 3
+
+
+def test_callers_that_hang_up(server: Server) -> None:
+    """A request cut off in its body, and a caller that does not wait for the answer, cost nobody else anything."""
+    before = server.stderr
+    for request in (post(b'"half')[:-2], post(b"1")):
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+                connection.sendall(request)
+    assert server.client.post("/iris", json=[1]).json() == [1]
+    assert server.stderr == before

@@ -1,0 +1,42 @@
+"""Wake-ups by file descriptor, with and without an eventfd."""
+
+import os
+
+import pytest
+
+from runtime_handler.wakeups import Wakeups
+
+
+@pytest.fixture(params=["eventfd", "pipe"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that has eventfds, and one that has none, as macOS."""
+    if request.param == "pipe":
+        monkeypatch.delattr(os, "eventfd", raising=False)
+    elif not hasattr(os, "eventfd"):
+        pytest.skip("this system has no eventfd")
+
+
+@pytest.mark.usefixtures("system")
+def test_one_by_one() -> None:
+    """As many takes go through as wake-ups were given."""
+    wakeups = Wakeups(each=True)
+    wakeups.give(2)
+    wakeups.give()
+    for _ in range(3):
+        wakeups.take()
+    os.set_blocking(wakeups.fileno, False)
+    with pytest.raises(BlockingIOError):
+        os.read(wakeups.fileno, 8)
+    wakeups.close()
+
+
+@pytest.mark.usefixtures("system")
+def test_all_at_once() -> None:
+    """One take takes all, and one more finds none and does not block."""
+    wakeups = Wakeups(each=False)
+    wakeups.give(3)
+    wakeups.take()
+    wakeups.take()
+    with pytest.raises(BlockingIOError):
+        os.read(wakeups.fileno, 8)
+    wakeups.close()
