@@ -6,6 +6,8 @@ millisecond has passed. Slow predictors never block the loop, so health checks k
 """
 
 import asyncio
+import contextlib
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -37,6 +39,16 @@ class Waiter(Protocol):
 
 
 Job = tuple[Callable[..., Any], tuple[Any, ...], Waiter | None]
+
+
+def _give_way() -> None:
+    """Have this thread not interrupt another one when it wakes up: it would only wait for the interpreter's lock.
+
+    The kernel otherwise lets who wakes up run at once, twice for each job; the loop still interrupts this thread.
+    """
+    if hasattr(os, "SCHED_BATCH"):  # Linux
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class Threads:
@@ -113,6 +125,7 @@ class Threads:
                 self._work_waits.take()
 
     def _work(self) -> None:
+        _give_way()
         holding_since: float | None = None
         while (job := self._next()) is not None:
             function, arguments, waiter = job
