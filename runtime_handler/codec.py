@@ -7,7 +7,6 @@ written as the numbers they hold.
 """
 
 import json
-import secrets
 import sys
 from typing import Any
 
@@ -107,6 +106,8 @@ _ENCODER = json.JSONEncoder(default=_numpy_value)
 
 def _dump_with_arrays(value: Any) -> bytes:
     """Json writes a place holder for each large array, whose text orjson writes."""
+    import secrets  # here, for it takes half as long to import as everything else of ours
+
     texts: dict[bytes, bytes] = {}
 
     def numpy_value(value: Any) -> Any:

@@ -6,8 +6,8 @@ An entry point calls them where that is right: on worker threads in servers, dir
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runtime_handler.batched_calls import BatchedCalls, Outcome
 from runtime_handler.calls import Calls, PredictorFailed, SingleCalls
 from runtime_handler.codec import JSON
 from runtime_handler.contract import ServeSpec
@@ -18,6 +18,9 @@ from runtime_handler.models.model import Models
 from runtime_handler.predictors import BATCHES_REQUESTS
 from runtime_handler.request import Answer, Request
 from runtime_handler.starting import OpenModels, start_predictor
+
+if TYPE_CHECKING:
+    from runtime_handler.batched_calls import BatchedCalls, Outcome
 
 log = logging.getLogger("cxpack")
 
@@ -34,6 +37,7 @@ class Service:
         self._open_models = open_models
         self._monitor = Monitor(spec.monitoring, recorder) if spec.monitoring else None
         self._calls: Calls | None = None
+        self._batched: BatchedCalls | None = None
         self._later: Callable[..., None] = lambda function, *arguments: function(*arguments)
 
     @property
@@ -49,8 +53,12 @@ class Service:
         """Construct the predictor and load what has to be loaded; `ready` from then on. Raises StartError."""
         predictor, self.models = start_predictor(self.spec.predictor, self._project, self._open_models)
         self.reads_payload = "payload" in predictor.predict_arguments
-        calls = BatchedCalls if self.batches_requests else SingleCalls
-        self._calls = calls(predictor, self._monitor, self._later)
+        if self.batches_requests:
+            from runtime_handler.batched_calls import BatchedCalls  # here, for most APIs do without
+
+            self._calls = self._batched = BatchedCalls(predictor, self._monitor, self._later)
+        else:
+            self._calls = SingleCalls(predictor, self._monitor, self._later)
         if self.spec.warmup is not None:
             self._warm_up(self._calls, self._project / self.spec.warmup)
         self.ready = True
@@ -64,10 +72,10 @@ class Service:
             raise NotReady(f"{self.spec.name} is starting")
         return self._calls.answer(request)
 
-    def outcomes(self, requests: Sequence[Request]) -> list[Outcome]:
+    def outcomes(self, requests: Sequence[Request]) -> "list[Outcome]":
         """The answer to each request, or what `predict` would have raised; for an API that batches requests."""
-        assert isinstance(self._calls, BatchedCalls)
-        return self._calls.outcomes(requests)
+        assert self._batched is not None
+        return self._batched.outcomes(requests)
 
     def _warm_up(self, calls: Calls, sample: Path) -> None:
         """Predict the sample once, so that the first caller finds everything in place; a failure is logged, no more."""

@@ -4,6 +4,7 @@
 for it during the init phase, and an exception there becomes the function's init error.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -44,11 +45,14 @@ def make_handler() -> Handler:
     settings = read_settings()
     composed = compose(read_spec(settings), settings)
     service, recorder = composed.service, composed.recorder
+    gc.disable()  # there is no garbage among what is imported and loaded, only much to walk through
     try:
         service.start()
     except StartError as error:
         report(error)
         raise
+    gc.freeze()
+    gc.enable()
     snapshot.register(composed)
     refresh = None
     if composed.manager is not None:

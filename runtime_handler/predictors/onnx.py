@@ -17,7 +17,6 @@ from runtime_handler.errors import BadModelInput
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import Models
 from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of, join, rows_of, split
-from runtime_handler.predictors.batching import Batcher
 
 Feed = dict[str, Any]
 """Input name -> numpy array."""
@@ -150,7 +149,11 @@ class OnnxPredictorType:
         session = onnxruntime.InferenceSession(str(next(path.glob("*.onnx"))), options, providers=_providers())
         model = OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()), InvalidArgument)
         probe(model)
-        return Loaded(model, Batcher(model, self._batching).run if self._batching else model.run)
+        if self._batching is None:
+            return Loaded(model, model.run)
+        from runtime_handler.predictors.batching import Batcher  # here, for most APIs do without
+
+        return Loaded(model, Batcher(model, self._batching).run)
 
     def client(self, models: Models) -> OnnxClient:
         """The `onnx_client`."""
