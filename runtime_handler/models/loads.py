@@ -25,7 +25,6 @@ from runtime_handler.models.model import Model, ModelId, title
 from runtime_handler.models.order import Order
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.source import SourceChanged, SourceError
-from runtime_handler.models.turns import SHORT_TURNS
 from runtime_handler.models.workers import Job
 from runtime_handler.predictors.base import Load as Loader
 
@@ -161,7 +160,7 @@ class Loads:
 
     def _load(self, load: Load) -> None:
         order = load.order
-        with SHORT_TURNS, self._admission.room(order, load.waiting) as (folder, ticket):
+        with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order.key.name))
         if order.in_place is None and order.key not in self.failures:
             # Files of before; newer ones that fail stay, so that they are tried again without another download.
