@@ -1,7 +1,9 @@
 """ONNXPredictor: onnxruntime sessions, and `onnx_client` with Cortex's input rules.
 
-All sessions share one thread pool: by default each brings a thread per core of its own, 300 models 300 threads and
-more. The memory arena is off, because it keeps the largest batch's memory until the process ends.
+Small models run in the thread that calls them: by default each session brings a thread per core of its own, 300 models 300
+threads and more. Large ones, of which memory allows few, keep a pool that sleeps while nobody calls. One pool for all would
+do, too, but onnxruntime then refuses every session that the user's code opens in the default way. The memory arena is off,
+because it keeps the largest batch's memory until the process ends.
 """
 
 import os
@@ -17,6 +19,9 @@ from runtime_handler.errors import BadModelInput
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import Models
 from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of, join, rows_of, split
+
+LARGE_MODEL = 8 * 2**20
+"""Bytes of a model's file from which on its runs are spread over cores; the run of a smaller one takes less than a millisecond."""
 
 Feed = dict[str, Any]
 """Input name -> numpy array."""
@@ -142,11 +147,13 @@ class OnnxPredictorType:
         import onnxruntime  # here, so that other predictor types never pay for it
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-        _share_threads(self._threads)
+        file = next(path.glob("*.onnx"))
         options = onnxruntime.SessionOptions()
-        options.use_per_session_threads = False
+        options.intra_op_num_threads = self._threads if file.stat().st_size >= LARGE_MODEL else 1
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False
-        session = onnxruntime.InferenceSession(str(next(path.glob("*.onnx"))), options, providers=_providers())
+        session = onnxruntime.InferenceSession(str(file), options, providers=_providers())
         model = OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()), InvalidArgument)
         probe(model)
         if self._batching is None:
@@ -191,13 +198,6 @@ def _signature(described: Any) -> InputSignature:
 def _shape(dimensions: Sequence[Any]) -> Shape:
     """Named dimensions are unknown, anything else that is no number is 1: Cortex 0.22."""
     return tuple(size if isinstance(size, int) else -1 if isinstance(size, str) else 1 for size in dimensions)
-
-
-@cache
-def _share_threads(count: int) -> None:
-    import onnxruntime
-
-    onnxruntime.set_global_thread_pool_sizes(count, 1)
 
 
 @cache

@@ -1,5 +1,8 @@
 """The ONNX client on real models."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ from runtime_handler.contract import BatchingSpec, ModelPath, ModelsSpec, Predic
 from runtime_handler.errors import BadModelInput
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
-from runtime_handler.predictors.onnx import OnnxClient, OnnxPredictorType
+from runtime_handler.predictors.onnx import LARGE_MODEL, OnnxClient, OnnxPredictorType
+from tests.runtime_handler.harness import ROOT
 from tests.runtime_handler.models.builders import a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket
 
@@ -105,12 +109,48 @@ def test_batched_calls_give_the_same_answers(tmp_path: Path) -> None:
 
 
 def test_no_session_brings_threads_of_its_own(tmp_path: Path) -> None:
-    """Twenty loaded models add no thread beyond the shared pool."""
+    """Twenty loaded models add no thread."""
     clients = [client(tmp_path, {"x": FLOATS})]
     before = len(list(Path("/proc/self/task").iterdir()))
     clients += [client(tmp_path, {"x": FLOATS}) for _ in range(20)]
     assert len(list(Path("/proc/self/task").iterdir())) == before
     assert len(clients) == 21
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_a_session_that_the_user_opens(tmp_path: Path, ours_first: bool) -> None:
+    """A session in onnxruntime's default way works beside ours, whichever comes first; in a process of its own, for the first
+    one decides about its threads.
+    """
+    client(tmp_path, {"x": FLOATS})
+    ours = "loaded = OnnxPredictorType(spec, object()).load(Path(folder), 'm')"
+    theirs = "session = onnxruntime.InferenceSession(folder + '/model.onnx')"
+    script = f"""
+import sys, numpy, onnxruntime
+from pathlib import Path
+from runtime_handler.contract import ModelPath, ModelsSpec, PredictorSpec
+from runtime_handler.predictors.onnx import OnnxPredictorType
+folder = sys.argv[1]
+spec = PredictorSpec(type="onnx", path="predictor.py", models=ModelsSpec(paths=(ModelPath(name="m", path="m"),)))
+{ours if ours_first else theirs}
+{theirs if ours_first else ours}
+feed = {{"x": numpy.ones((1, 4), "float32")}}
+assert (session.run(None, feed)[0] == loaded.run(feed)[0]).all()
+"""
+    subprocess.run([sys.executable, "-c", script, tmp_path], cwd=ROOT, check=True)
+
+
+def test_a_large_model_has_threads_that_sleep(tmp_path: Path) -> None:
+    """Its session has a pool of as many threads as the process has CPUs; a small one's calls run in the caller's thread."""
+    client(tmp_path, {"x": FLOATS})
+    model = onnx.load(tmp_path / "model.onnx")
+    weights = numpy.zeros(LARGE_MODEL // 4, "float32")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weights, "unused"))
+    onnx.save(model, tmp_path / "model.onnx")
+    spec = PredictorSpec(type="onnx", path="predictor.py", models=ModelsSpec(paths=(ModelPath(name="m", path="m"),)))
+    options = OnnxPredictorType(spec, object()).load(tmp_path, "m").model.session.get_session_options()
+    assert options.intra_op_num_threads == len(os.sched_getaffinity(0))
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 def test_the_client_has_what_predictors_of_0_21_asked_it_for(tmp_path: Path) -> None:
