@@ -21,7 +21,7 @@ from runtime_handler.models.model import Models
 from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of, join, rows_of, split
 
 LARGE_MODEL = 8 * 2**20
-"""Bytes of a model's file from which on its runs are spread over cores; the run of a smaller one takes less than a millisecond."""
+"""Bytes of a model's file from which on its runs are spread over cores; a smaller one takes less than a millisecond."""
 
 Feed = dict[str, Any]
 """Input name -> numpy array."""
