@@ -1,17 +1,19 @@
 """Which files of a Cortex project belong to it: what Cortex uploaded, less what cxpack and CDK write there.
 
 Cortex 0.22 left out the configuration file, names that begin with a dot (but not `.env`), `cortex-debug-*`, compiled
-Python, and what `.cortexignore` of the root matches in gitignore's syntax. Virtual environments and the output of
-cxpack and CDK are left out as well: none of them can be meant.
+Python, and what `.cortexignore` of the root matches. What `.dockerignore` matches is left out too, since an image is built;
+so are virtual environments and the output of cxpack and CDK: none of them can be meant.
 """
 
 import fnmatch
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from packager.ignored import Ignored, ignore_rules
 
 LEFT_OUT_FILES = ("*.pyc", "*.pyo", "*.pyd", "cortex-debug-*", "cdk.json", "cdk.context.json")
 LEFT_OUT_FOLDERS = ("__pycache__", "cortex-debug-*", "cxpack.out", "cdk.out", "node_modules")
@@ -41,14 +43,12 @@ def project_files(root: Path, configuration: Path, without: tuple[Path, ...] = (
 
     Raises OutsideProject for a link that leaves the project.
     """
-    ignored = _ignore_rules(root)
+    ignored = ignore_rules(root)
     left_out = {os.path.realpath(configuration), *(os.path.realpath(folder) for folder in without)}
     return sorted(_walk(os.path.realpath(root), "", ignored, left_out, ()), key=lambda file: file.path)
 
 
-def _walk(
-    root: str, folder: str, ignored: Callable[[str], bool], left_out: set[str], above: tuple[str, ...]
-) -> Iterator[ProjectFile]:
+def _walk(root: str, folder: str, ignored: Ignored, left_out: set[str], above: tuple[str, ...]) -> Iterator[ProjectFile]:
     here = os.path.realpath(os.path.join(root, folder))  # noqa: PTH118 - strings: a big project has 100,000 of them
     if here in above:
         raise OutsideProject(folder, Path(here))
@@ -87,13 +87,3 @@ def _is_output(folder: str) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(manifest, dict) and {"apis", "format", "project"} <= manifest.keys()
-
-
-def _ignore_rules(root: Path) -> Callable[[str], bool]:
-    file = root / ".cortexignore"
-    if not file.is_file():
-        return lambda _path: False
-    from pathspec import GitIgnoreSpec  # here: most projects have no .cortexignore
-
-    rules = GitIgnoreSpec.from_lines(file.read_text(encoding="utf-8", errors="replace").splitlines())
-    return lambda path: path != ".env" and rules.match_file(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from packager import model_paths
 from packager.fault import Fault
+from packager.ignored import ignore_rules
 from packager.images import FLAVOURS, pins
 from packager.predictor_class import Finding, examine
 from packager.requirement_pins import Pin, conflicts
@@ -50,14 +51,9 @@ class Project:
             return "files.file_does_not_exist", f"{path} is hidden (its name begins with a dot), so it is not deployed; rename it"
         return None
 
-    def ignores(self, path: str) -> bool:
-        """Whether a file of the project matches .cortexignore (gitignore's syntax, read at the project's root only)."""
-        file = self.root / ".cortexignore"
-        if not file.is_file():
-            return False
-        from pathspec import GitIgnoreSpec  # here: most projects have no .cortexignore
-
-        return GitIgnoreSpec.from_lines(_read(file).decode("utf-8", "replace").splitlines()).match_file(path)
+    def ignored_by(self, path: str) -> str | None:
+        """The ignore file that leaves a file of the project out, or None."""
+        return ignore_rules(self.root)(path)
 
 
 Check = Callable[[ApiSpec, Project], Iterator[Fault]]
@@ -73,8 +69,8 @@ def predictor_file_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
     elif predictor.path.endswith((".pickle", ".pkl")):
         message = f"{predictor.path} is a pickle, which Cortex took; name the Python file of the class instead"
         yield Fault(at, "cxpack.pickled_predictor", message)
-    elif project.ignores(predictor.path):
-        yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is matched by .cortexignore, so it is not deployed")
+    elif by := project.ignored_by(predictor.path):
+        yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is matched by {by}, so it is not deployed")
     elif not (project.root / predictor.path).is_file():
         yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is a folder; name the Python file in it")
     else:
