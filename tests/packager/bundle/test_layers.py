@@ -146,6 +146,34 @@ def test_same_packages_same_bytes(flavour: str, tmp_path: Path) -> None:
     assert made[0].read_bytes() == made[1].read_bytes()
 
 
+def test_same_function_same_bytes(tmp_path: Path) -> None:
+    """Whatever the folders, the umask, the file times, the time zone, the locale and the hash seed."""
+    program = (
+        "import os, sys; from pathlib import Path; os.umask(int(sys.argv[3], 8))\n"
+        "from packager.bundle.parts import code_part; from packager.bundle.platform import Platform\n"
+        "from packager.context import ContextFile\n"
+        f"platform = Platform(python={HERE!r}, architecture='x86_64', glibc=(2, 34)); root = Path(sys.argv[1])\n"
+        "files = {str(path.relative_to(root)): ContextFile(str(path), path) for path in root.rglob('*') if path.is_file()}\n"
+        "files['api.json'] = ContextFile('api.json', b'{}')\n"
+        "sys.stdout.write(str(code_part(files, 'digest', platform, Path(sys.argv[2])).file))"
+    )
+    made = []
+    for umask, zone, seed, locale, written in [("022", "UTC", "0", "C", 1), ("077", "Asia/Tokyo", "7", "C.UTF-8", 10**9)]:
+        root = tmp_path / zone.replace("/", " ") / "context"
+        (root / "project/lib").mkdir(parents=True)
+        for path, text in (("project/predictor.py", "A = {1, 2, 3}\n"), ("project/lib/run.sh", "true\n"), ("project/a.bin", "x")):
+            (root / path).write_text(text)
+            os.utime(root / path, (written, written))
+        (root / "project/lib/run.sh").chmod(0o700 if umask == "077" else 0o755)
+        variables = {**os.environ, "TZ": zone, "PYTHONHASHSEED": seed, "LC_ALL": locale}
+        command = [sys.executable, "-c", program, root, tmp_path / f"cache {umask}", umask]
+        made.append(Path(subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=60).stdout))
+    with zipfile.ZipFile(made[0]) as archive:
+        assert {"api.json", "project/predictor.py", "project/lib/run.sh"} <= set(archive.namelist())
+    assert made[0].name == made[1].name
+    assert made[0].read_bytes() == made[1].read_bytes()
+
+
 def test_libraries_that_cannot_load_are_named(tmp_path: Path, index: Path) -> None:
     """At synth, not at the first request in the cloud."""
     wheel(index, "alpha", "3.0", {"alpha/__init__.py": b"", "alpha/native.so": library(0xB7)})
