@@ -139,7 +139,11 @@ def _problem(spec: ApiSpec, fault: Fault) -> Problem:
 def _faults(api: CheckedApi) -> Iterator[Fault]:
     if api.context is not None:
         yield from guards.findings((file.path, file.size) for file in api.context.files)
-        if api.spec.deploy.package == "zip" and api.placement is not None and api.placement.target == "lambda":
+        served, deploy = api.spec.served, api.spec.deploy
+        glibc = FLAVOURS[served.predictor.type, served.accelerator].glibc
+        if deploy.package == "image":
+            yield from guards.libraries(api.context.files, deploy.architecture, glibc)
+        if deploy.package == "zip" and api.placement is not None and api.placement.target == "lambda":
             yield from refusals(api.spec, api.context.dependencies)
 
 

@@ -32,6 +32,13 @@ class ContextFile:
         """The bytes."""
         return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
 
+    def starts_with(self, prefix: bytes) -> bool:
+        """Whether these are its first bytes; the others are not read."""
+        if isinstance(self.content, bytes):
+            return self.content.startswith(prefix)
+        with self.content.open("rb") as file:
+            return file.read(len(prefix)) == prefix
+
     @property
     def size(self) -> int:
         """How many bytes."""

@@ -1,10 +1,12 @@
-"""What a build context holds that was hardly meant to be in it: large files, secrets, models that belong into S3."""
+"""What a build context holds that was hardly meant to be in it: large files, secrets, models for S3, another machine's code."""
 
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from packager.bundle.elf import MAGIC, read_library
+from packager.context import ContextFile
 from packager.fault import Fault
 
 LARGE_FILE = 10 * 2**20
@@ -30,6 +32,7 @@ SECRETS = (
     "terraform.tfstate",
 )
 """Names of files that hold keys. Hidden ones (`.aws`, `.netrc`) are never packed; `.env` has a warning of its own."""
+_LIBRARY = re.compile(r"\.so(\.\d+)*$")
 _SECRET = re.compile("|".join(map(fnmatch.translate, SECRETS)))
 
 
@@ -48,6 +51,28 @@ def findings(files: Iterable[tuple[str, int]]) -> Iterator[Fault]:
             "(`aws s3 cp --recursive FOLDER s3://BUCKET/PREFIX`) and name that path here"
         )
         yield Fault("predictor.models", "cxpack.models_too_large", message)
+
+
+def libraries(files: Iterable[ContextFile], architecture: str, glibc: tuple[int, int]) -> Iterator[Fault]:
+    """Shared libraries and programs of the project that an image of that processor and glibc cannot load.
+
+    Warnings, for a project may carry one for each machine; a zip, which has no other use, is refused for them by `synth`.
+    """
+    for file in files:
+        if not file.path.startswith("project/") or not (_LIBRARY.search(file.path) or file.executable):
+            continue
+        library = read_library(file.read()) if file.starts_with(MAGIC) else None
+        if library is None:
+            continue
+        name, reason = file.path.removeprefix("project/"), None
+        if library.machine != architecture:
+            reason = f"is built for {library.machine}, and the image is for {architecture} (deploy.architecture)"
+        elif library.glibc is not None and library.glibc > glibc:
+            needs, has = (".".join(map(str, version)) for version in (library.glibc, glibc))
+            reason = f"needs glibc {needs}, and the image has {has}"
+        if reason is not None:
+            message = f"{name} {reason}, so it will not load; install it by requirements.txt or dependencies.sh"
+            yield Fault("predictor", "cxpack.foreign_library", message, severity="warning")
 
 
 def environments(project: Path) -> Iterator[Fault]:

@@ -40,15 +40,21 @@ _NEURON_TENSORFLOW = {
 }
 
 
+UBUNTU_20_04 = (2, 31)
+"""Its glibc, which AWS's images for Inferentia have."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flavour:
     """One folder under layers/. Each of the mappings is Python version -> base image.
 
-    `full` is a base with git and compilers, `conda` one with conda in it; None where `bases` has what there is.
+    `glibc` is that of the bases: Debian 12's. `full` is a base with git and compilers, `conda` one with conda in it; None
+    where `bases` has what there is.
     """
 
     folder: str
     bases: Mapping[str, str]
+    glibc: tuple[int, int] = (2, 36)
     full: Mapping[str, str] | None = None
     conda: Mapping[str, str] | None = None
 
@@ -70,12 +76,12 @@ def _on_debian(folder: str) -> Flavour:
 FLAVOURS: Mapping[tuple[PredictorTypeName, Accelerator], Flavour] = {
     ("python", "cpu"): _on_debian("python-cpu"),
     ("python", "gpu"): _on_debian("python-gpu"),
-    ("python", "inf"): Flavour(folder="python-inf", bases=_NEURON),
+    ("python", "inf"): Flavour(folder="python-inf", bases=_NEURON, glibc=UBUNTU_20_04),
     ("onnx", "cpu"): _on_debian("onnx-cpu"),
     ("onnx", "gpu"): _on_debian("onnx-gpu"),
     ("tensorflow", "cpu"): _on_debian("tensorflow-cpu"),
     ("tensorflow", "gpu"): _on_debian("tensorflow-gpu"),
-    ("tensorflow", "inf"): Flavour(folder="tensorflow-inf", bases=_NEURON_TENSORFLOW),
+    ("tensorflow", "inf"): Flavour(folder="tensorflow-inf", bases=_NEURON_TENSORFLOW, glibc=UBUNTU_20_04),
 }
 """Cortex had no ONNX predictor on Inferentia, and validation refuses it."""
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from packager.bundle.elf import read_library
 from packager.check import check
-from packager.guards import LARGE_FILE, PACKED_MODELS, SECRETS, findings
+from packager.context import ContextFile
+from packager.guards import LARGE_FILE, PACKED_MODELS, SECRETS, findings, libraries
 from tests.builders import a_project
+from tests.packager.bundle.test_elf import REAL, library
 
 
 def codes(*files: tuple[str, int]) -> list[tuple[str, str]]:
@@ -69,3 +72,39 @@ def test_a_virtual_environment_is_left_out_and_named(tmp_path: Path) -> None:
     (api,) = checked.apis
     assert api.context is not None
     assert not [file.path for file in api.context.files if "env/" in file.path]
+
+
+def test_libraries_of_another_machine_are_warned_of() -> None:
+    """By processor or by glibc, those of the project alone, and whatever else ends in .so is left alone."""
+    ours, arm = library(0x3E), library(0xB7)
+    files = [
+        ("project/a.so", ours),
+        ("project/lib/b.so.1.2", arm),
+        ("project/c.so", b"text"),
+        ("models/d.so", arm),
+        ("project/e.py", arm),
+    ]
+    context = [ContextFile(path, content) for path, content in files]
+    (fault,) = libraries(context, "x86_64", (2, 36))
+    assert (fault.code, fault.severity) == ("cxpack.foreign_library", "warning")
+    assert fault.message.startswith("lib/b.so.1.2 is built for arm64, and the image is for x86_64")
+    (fault,) = libraries(context, "arm64", (2, 36))
+    assert fault.message.startswith("a.so is built for x86_64")
+
+
+def test_a_library_of_a_newer_system_is_warned_of() -> None:
+    """With the glibc that it needs and the one that there is; it runs where that is new enough."""
+    found = read_library(REAL.read_bytes())
+    assert found is not None
+    context = [ContextFile("project/native.so", REAL)]
+    (fault,) = libraries(context, found.machine, (2, 2))
+    assert "needs glibc 2." in fault.message
+    assert "the image has 2.2" in fault.message
+    assert not list(libraries(context, found.machine, (9, 0)))
+
+
+def test_check_looks_into_libraries(tmp_path: Path) -> None:
+    """What the image cannot load is said before it is built."""
+    file = a_project(tmp_path)
+    (tmp_path / "native.so").write_bytes(library(0xB7))
+    assert [problem.code for problem in check(file).problems] == ["cxpack.foreign_library"]
