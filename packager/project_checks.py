@@ -9,9 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 from packager import model_paths
+from packager.dependencies import INSTALLERS
 from packager.fault import Fault
 from packager.ignored import ignore_rules
 from packager.images import FLAVOURS, pins
+from packager.imported import not_installed
 from packager.predictor_class import Finding, examine
 from packager.requirement_pins import Pin, conflicts
 from packager.s3_models import ListKeys, NoListing, split_path
@@ -175,6 +177,25 @@ def requirements_can_be_met(api: ApiSpec, project: Project) -> Iterator[Fault]:
         yield Fault("", "cxpack.requirement", message, needs, "error" if certain else "warning", shown, pin.line)
 
 
+def imports_are_installed(api: ApiSpec, project: Project) -> Iterator[Fault]:
+    """A project that installs nothing does not rely on packages that only Cortex's images had.
+
+    One that installs something is passed over: what its packages bring along is known when they are resolved.
+    """
+    if api.serve is None or any((project.root / name).is_file() for name in INSTALLERS):
+        return
+    predictor = api.serve.predictor
+    file = project.root / predictor.path
+    if project.refusal(predictor.path) or not file.is_file():
+        return
+    flavour = FLAVOURS.get((predictor.type, api.serve.accelerator))
+    own = {path.name.removesuffix(".py") for path in (project.root / (predictor.python_path or ".")).glob("*")}
+    for line, name, distribution in not_installed(_read(file), () if flavour is None else pins(flavour), own):
+        message = f"{name} was in Cortex's images and is not in this one; list {distribution} in requirements.txt"
+        needs = ("predictor.type", "predictor.path", "compute")
+        yield Fault("", "cxpack.import_not_installed", message, needs, "warning", str(project.shown / predictor.path), line)
+
+
 def look(api: ApiSpec, project: Project) -> Iterator[Fault]:
     """Everything that is wrong with the project as one API uses it; what cannot be looked at is a fault too."""
     for check in CHECKS:
@@ -192,6 +213,7 @@ CHECKS: Sequence[Check] = (
     local_models_have_their_layout,
     s3_models_have_their_layout,
     requirements_can_be_met,
+    imports_are_installed,
 )
 
 

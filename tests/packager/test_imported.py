@@ -1,0 +1,34 @@
+"""Imports of what only Cortex's images had."""
+
+import ast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from packager.imported import CORTEX_HAD, not_installed
+
+
+def test_each_once_with_its_line_and_distribution() -> None:
+    """Wherever they stand but in a try; what is installed, the project's own, and relative imports are none."""
+    source = b"""
+import os, PIL.Image
+from sklearn.svm import SVC
+from . import torch
+try:
+    import xgboost
+except ImportError:
+    pass
+class A:
+    def f(self):
+        import PIL, numpy, nltk
+"""
+    assert list(not_installed(source, {"numpy"}, {"nltk"})) == [(2, "PIL", "pillow"), (3, "sklearn", "scikit-learn")]
+
+
+@given(st.text())
+def test_any_text(text: str) -> None:
+    """Nothing raises, and only real lines are named."""
+    for line, name, distribution in not_installed(text.encode(), (), ()):
+        assert ast.parse(text.encode())
+        assert line <= len(text.splitlines())
+        assert CORTEX_HAD[name] == distribution
