@@ -171,19 +171,24 @@ def probe(model: OnnxModel) -> None:
     """Run the model once on ones, so that one that cannot run never takes the place of one that can.
 
     Only where the model fixes types and shapes, but for the number of rows; and what a model finds wrong with these values
-    says nothing of those of callers. Raises onnxruntime's other errors.
+    says nothing of those of callers, nor does a failing run of one row when callers may send others: exports that take
+    only as many rows as they were made with are common. Raises onnxruntime's other errors.
     """
     import numpy  # loaded already, with onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
     feed = {}
+    inconclusive: list[type[Exception]] = [BadModelInput]
     for described in model.session.get_inputs():
         first, *rest = described.shape or (1,)
         shape = [first if isinstance(first, int) else 1, *rest][: len(described.shape)]
         dtype = NUMPY_TYPES.get(described.type, "object")
         if dtype == "object" or not all(isinstance(size, int) and size > 0 for size in shape):
             return
+        if shape != described.shape:
+            inconclusive += [Fail, RuntimeException]
         feed[described.name] = numpy.ones(shape, dtype)
-    with suppress(BadModelInput):
+    with suppress(*inconclusive):
         model.run(feed)
 
 

@@ -34,10 +34,8 @@ class PythonPredictorType:
         self._predictor = predictor
 
     def load(self, path: Path, name: str) -> object:  # noqa: ARG002  the user's method takes the path alone
-        """What the user's `load_model(path)` returns. Raises what it raises, and TypeError when it returns nothing."""
+        """What the user's `load_model(path)` returns. Raises what it raises."""
         loaded: object = self._predictor.load_model(str(path))
-        if loaded is None:  # a forgotten `return`; None must not take the place of a model that serves
-            raise TypeError("load_model returned None; it must return the model")
         return loaded
 
     def client(self, models: Models) -> PythonClient:
