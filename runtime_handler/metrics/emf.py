@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 from runtime_handler.contract import METRICS, METRICS_NAMESPACE
 
@@ -57,21 +56,31 @@ class _Line:
         self._dimensions.update(dimensions)
 
     def dump(self, api: str, timestamp_ms: int) -> str:
-        directives: dict[tuple[str, ...], list[dict[str, str]]] = {}
-        for metric, (names, _) in self._metrics.items():
-            directives.setdefault(tuple(names), []).append({"Name": metric, "Unit": METRICS[metric]})
-        root: dict[str, Any] = {
-            "_aws": {
-                "Timestamp": timestamp_ms,
-                "CloudWatchMetrics": [
-                    {"Namespace": METRICS_NAMESPACE, "Dimensions": [list(names)], "Metrics": metrics}
-                    for names, metrics in directives.items()
-                ],
-            },
-            "APIName": api,
-            **self._dimensions,
-        }
-        for metric, (_, values) in self._metrics.items():
-            numbers = [int(value) if value.is_integer() and abs(value) < 2**53 else value for value in values]
-            root[metric] = numbers[0] if len(numbers) == 1 else numbers
-        return json.dumps(root, separators=(",", ":"))
+        named = tuple((metric, tuple(names)) for metric, (names, _) in self._metrics.items())
+        before, after = _frame(api, named, tuple(self._dimensions.items()))
+        values = "".join(f',"{metric}":{_numbers(values)}' for metric, (_, values) in self._metrics.items())
+        return f"{before}{timestamp_ms}{after}{values}}}"
+
+
+@lru_cache(1024)
+def _frame(
+    api: str, metrics: tuple[tuple[str, tuple[str, ...]], ...], dimensions: tuple[tuple[str, str], ...]
+) -> tuple[str, str]:
+    """What a line has before its time, and between that and its values: the same for every line of the same series."""
+    directives: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for metric, names in metrics:
+        directives.setdefault(names, []).append({"Name": metric, "Unit": METRICS[metric]})
+    described = [
+        {"Namespace": METRICS_NAMESPACE, "Dimensions": [list(names)], "Metrics": listed} for names, listed in directives.items()
+    ]
+    root = _compact({"APIName": api, **dict(dimensions)})
+    return '{"_aws":{"Timestamp":', f',"CloudWatchMetrics":{_compact(described)}}},{root[1:-1]}'
+
+
+def _numbers(values: Sequence[float]) -> str:
+    texts = [str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value) for value in values]
+    return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
