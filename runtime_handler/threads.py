@@ -1,8 +1,8 @@
 """The threads that user code runs on, fed from the event loop and answering to it.
 
 What costs here is waiting for the interpreter's lock. So a lone job is handed out at once, and those that come while others
-are out at the end of the loop's turn; answers of quick jobs are announced together, when no job waits or a fraction of a
-millisecond has passed. Slow predictors never block the loop, so health checks keep answering.
+are out at the end of the loop's turn; answers of jobs that have been quick for a while are announced together, when no job waits
+or a fraction of a millisecond has passed. Slow predictors never block the loop, so health checks keep answering.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from runtime_handler.wakeups import Wakeups
 
 HOLD_S = 0.0003
 """How long a thread goes on with jobs that wait before the answers that it has are announced."""
+STEADY = 100
+"""Jobs in a row that were quicker than that before a thread holds answers back: the next one is likely to be quick, too."""
 LOOK_S = 0.005
 """How often the loop looks by itself while jobs are out: the job after a quick one may be a slow one."""
 
@@ -127,10 +129,12 @@ class Threads:
     def _work(self) -> None:
         _give_way()
         holding_since: float | None = None
+        quick = 0
         while (job := self._next()) is not None:
             function, arguments, waiter = job
+            started = perf_counter()
             if holding_since is None:
-                holding_since = perf_counter()
+                holding_since = started
             if waiter is None:
                 function(*arguments)
             elif waiter.cancelled():  # the caller hung up
@@ -141,7 +145,9 @@ class Threads:
                 except BaseException as error:  # noqa: BLE001  whoever awaits the future gets it
                     self._done.append((1, waiter, None, error))
             del job, function, arguments, waiter  # while this thread waits, a large payload should not
-            if not self._jobs or perf_counter() - holding_since >= HOLD_S:
+            ended = perf_counter()
+            quick = quick + 1 if ended - started < HOLD_S else 0
+            if not self._jobs or quick < STEADY or ended - holding_since >= HOLD_S:
                 holding_since = None
                 self._announce()
 
