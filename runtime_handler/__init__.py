@@ -11,7 +11,7 @@ Where to look::
     calls.py         one request -> one call of predict; batched_calls.py: several requests -> one call
     codec.py         request body -> payload; prediction -> response body
     asgi.py, app.py  messages in and out; the ASGI callable: routes, readiness, error -> status table
-    threads.py       the threads that user code runs on; request_batches.py: which requests share a call
+    threads.py       the threads that user code runs on, woken by wakeups.py; request_batches.py: which requests share a call
     sagemaker.py     SageMaker's multi-model routes
     docs.py          FastAPI: /-/docs, imported when somebody asks for it
     entrypoints/     who calls the app: a server (one process, or a supervisor with several), or the Lambda runtime

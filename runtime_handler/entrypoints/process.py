@@ -18,7 +18,8 @@ from runtime_handler.app import App, Run
 from runtime_handler.asgi import Asgi
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
-from runtime_handler.entrypoints.direct import DirectProtocol, predicting
+from runtime_handler.entrypoints.direct import DirectProtocol
+from runtime_handler.entrypoints.direct_exchange import predicting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
