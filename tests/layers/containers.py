@@ -80,6 +80,20 @@ def say(line: str) -> None:
     print(f"images: {line}", file=sys.stderr)
 
 
+SOURCES = (
+    "cert",
+    "default-timeout",
+    "extra-index-url",
+    "find-links",
+    "index-url",
+    "no-index",
+    "proxy",
+    "retries",
+    "trusted-host",
+)
+"""Settings of pip that say where packages come from, and how they are fetched."""
+
+
 @dataclass(frozen=True)
 class Image:
     """A built image."""
@@ -119,12 +133,17 @@ def build(context: Path, name: str) -> Image:
 
 
 def pip_configuration() -> str:
-    """The machine's own pip settings as one file: packages come from where it gets them."""
+    """The machine's own pip settings of SOURCES as one file: packages come from where it gets them.
+
+    Others, such as a file of constraints, are its own business and name what no image has.
+    """
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
     lines = []
     for line in listed.splitlines():
-        key, _, value = line.partition("=")
-        lines.append(f"{key.rpartition('.')[2]} = {value.strip(chr(39)).replace(chr(92) + 'n', ' ')}\n")
+        setting, _, value = line.partition("=")
+        key = setting.rpartition(".")[2]
+        if key in SOURCES:
+            lines.append(f"{key} = {value.strip(chr(39)).replace(chr(92) + 'n', ' ')}\n")
     return "[global]\n" + "".join(dict.fromkeys(lines))
 
 
