@@ -1,6 +1,7 @@
 """The project's dashboard: two rows of graphs for each API, the first Cortex's own, the second about its models.
 
-Every metric is the runtime's. The number of replicas is how many of them reported InFlight, once in ten seconds each.
+Every metric is the runtime's, but for the first row of an endpoint. The number of replicas is how many of them reported
+InFlight, once in ten seconds each.
 """
 
 import json
@@ -10,6 +11,7 @@ from typing import Any
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from cdk_app.endpoint_metrics import of_endpoint, of_instances
 from cdk_app.metrics import CODES, emitted
 from cdk_app.project import Project
 from packager.manifest import ManifestApi
@@ -56,6 +58,35 @@ def widgets_of(project: Project, api: ManifestApi) -> Iterator[Widget]:
     name = project.metrics_name(api)
     # Without its size: changing that is to change the API's stack alone.
     yield {"type": "text", "properties": {"markdown": f"## {api.name} on {api.target}"}}
+    yield from invocation_graphs(project.endpoint_name(api)) if api.target == "sagemaker" else request_graphs(project, api)
+    if api.monitoring == "classification":
+        search = (
+            f"SEARCH('{{{METRICS_NAMESPACE},APIName,Class}} MetricName=\"Prediction\" APIName=\"{name}\"', 'Sum', {PERIOD_S})"
+        )
+        yield graph("Predicted classes", [[{"expression": search, "id": "classes", "label": ""}]], stacked=True)
+    if api.monitoring == "regression":
+        rows = [
+            emitted("Prediction", statistic, of=name).row(statistic.lower()) for statistic in ("Minimum", "Average", "Maximum")
+        ]
+        yield graph("Predicted values", rows)
+    yield graph(
+        "Model loads",
+        [
+            emitted("ModelLoad", "SampleCount", of=name).row("loaded"),
+            emitted("ModelLoadError", "Sum", of=name).row("failed", color=PALETTE["5XX"]),
+            emitted("ModelEviction", "Sum", of=name).row("evicted"),
+        ],
+    )
+    yield graph(
+        "Model cache",
+        [emitted("ModelCacheHit", "Sum", of=name).row("hits"), emitted("ModelCacheMiss", "Sum", of=name).row("misses")],
+    )
+    yield graph("Model store unreadable for (s)", [emitted("SourceStale", "Maximum", of=name).row("seconds")])
+
+
+def request_graphs(project: Project, api: ManifestApi) -> Iterator[Widget]:
+    """Answers, their number and time, as the runtime counts them; replicas where there are any."""
+    name = project.metrics_name(api)
     yield graph(
         "Responses",
         [emitted("StatusCode", "Sum", of=name, Code=code).row(code, color=PALETTE[code]) for code in CODES],
@@ -80,29 +111,44 @@ def widgets_of(project: Project, api: ManifestApi) -> Iterator[Widget]:
                 emitted("InFlight", "SampleCount", of=name).row("reports", id="reports", visible=False),
             ],
         )
-    if api.monitoring == "classification":
-        search = (
-            f"SEARCH('{{{METRICS_NAMESPACE},APIName,Class}} MetricName=\"Prediction\" APIName=\"{name}\"', 'Sum', {PERIOD_S})"
-        )
-        yield graph("Predicted classes", [[{"expression": search, "id": "classes", "label": ""}]], stacked=True)
-    if api.monitoring == "regression":
-        rows = [
-            emitted("Prediction", statistic, of=name).row(statistic.lower()) for statistic in ("Minimum", "Average", "Maximum")
-        ]
-        yield graph("Predicted values", rows)
+
+
+def invocation_graphs(endpoint: str) -> Iterator[Widget]:
+    """The same as SageMaker counts it (see `endpoint_metrics`)."""
+    summed = {name: of_endpoint(name, "Sum", endpoint=endpoint) for name in ("Invocations", "InvocationModelErrors")}
+    refused = of_endpoint("Invocation4XXErrors", "Sum", endpoint=endpoint)
     yield graph(
-        "Model loads",
+        "Responses",
         [
-            emitted("ModelLoad", "SampleCount", of=name).row("loaded"),
-            emitted("ModelLoadError", "Sum", of=name).row("failed", color=PALETTE["5XX"]),
-            emitted("ModelEviction", "Sum", of=name).row("evicted"),
+            [{"expression": "invocations - errors", "label": "2XX", "id": "answered", "color": PALETTE["2XX"]}],
+            [{"expression": "errors - refused", "label": "failed", "id": "failed", "color": PALETTE["5XX"]}],
+            refused.row("4XX", id="refused", color=PALETTE["4XX"]),
+            summed["Invocations"].row("invocations", id="invocations", visible=False),
+            summed["InvocationModelErrors"].row("errors", id="errors", visible=False),
+        ],
+        stacked=True,
+    )
+    yield graph(
+        "Requests a second",
+        [
+            [{"expression": f"invocations/{PERIOD_S}", "label": "requests", "id": "rate"}],
+            summed["Invocations"].row("invocations", id="invocations", visible=False),
         ],
     )
+    percentiles = ("p50", "p90", "p99")
     yield graph(
-        "Model cache",
-        [emitted("ModelCacheHit", "Sum", of=name).row("hits"), emitted("ModelCacheMiss", "Sum", of=name).row("misses")],
+        "Latency (ms)",
+        [
+            *([{"expression": f"{each}us/1000", "label": each, "id": each}] for each in percentiles),
+            *(
+                of_endpoint("ModelLatency", each, endpoint=endpoint).row(each, id=f"{each}us", visible=False)
+                for each in percentiles
+            ),
+        ],
     )
-    yield graph("Model store unreadable for (s)", [emitted("SourceStale", "Maximum", of=name).row("seconds")])
+    in_flight = of_endpoint("ConcurrentRequestsPerModel", "Average", endpoint=endpoint)
+    yield graph("In flight for each replica", [in_flight.row("in flight")])
+    yield graph("Replicas", [of_instances("CPUUtilization", "SampleCount", endpoint=endpoint).row("replicas")])
 
 
 def graph(title: str, metrics: Sequence[Sequence[object]], *, stacked: bool = False) -> Widget:

@@ -8,8 +8,11 @@ from cdk_app.project import Project
 
 def add_log_group(stack: Stack, project: Project, part: str, name: str = "Logs") -> logs.CfnLogGroup:
     """`part` says whose it is. Encrypted by CloudWatch Logs, as every log group is."""
-    group = logs.CfnLogGroup(
-        stack, name, log_group_name=project.log_group_name(part), retention_in_days=project.settings.log_days
-    )
+    return add_log_group_at(stack, project, project.log_group_name(part), name)
+
+
+def add_log_group_at(stack: Stack, project: Project, path: str, name: str = "Logs") -> logs.CfnLogGroup:
+    """Where AWS chose the path; `cxpack logs` finds an API's group by the logical name `Logs`."""
+    group = logs.CfnLogGroup(stack, name, log_group_name=path, retention_in_days=project.settings.log_days)
     group.apply_removal_policy(RemovalPolicy.DESTROY)
     return group

@@ -1,7 +1,7 @@
 """The project as its stacks see it: the manifest, the settings, and every name that follows from the two.
 
 Names carry project and environment, so that several of both live in one account. Physical names are given only where
-a user looks for them: stacks, logs, the HTTP API, the dashboard; everything else is named by CloudFormation, which can
+a user looks for them: stacks, logs, the HTTP API, endpoints, the dashboard; everything else is named by CloudFormation, which can
 then replace it.
 """
 
@@ -20,6 +20,10 @@ SHARED = "shared"
 """The part of the shared stack's name that an API's name stands for in the others."""
 PORT = 8080
 """Where every container serves (contract of the image)."""
+START_S = 900
+"""How long a new container may load models before failing health checks count against it."""
+MOST_ENDPOINT_NAME = 63
+"""Characters of the name of a SageMaker endpoint."""
 MOST_RULES = 50_000
 """Priorities of listener rules (Elastic Load Balancing)."""
 
@@ -59,6 +63,14 @@ class Project:
     def log_group_name(self, part: str) -> str:
         """Where the logs of an API, or of the HTTP API (SHARED), are."""
         return f"/cxpack/{self.name}/{part}"
+
+    def endpoint_name(self, api: ManifestApi) -> str:
+        """Of the API's SageMaker endpoint, which callers name: its stack's, or the first of it and a digest of all of it."""
+        name = self.stack_name(api.name)
+        if len(name) <= MOST_ENDPOINT_NAME:
+            return name
+        digest = sha256(name.encode()).hexdigest()[:8]
+        return f"{name[: MOST_ENDPOINT_NAME - len(digest) - 1].rstrip('-')}-{digest}"
 
     def metrics_name(self, api: ManifestApi) -> str:
         """The value of the dimension APIName: two environments' metrics must not mix."""

@@ -1,58 +1,75 @@
-"""How many replicas an ECS service has: Cortex's target concurrency as target tracking on the runtime's own InFlight.
+"""How many replicas an API has: Cortex's target concurrency as target tracking on requests in flight.
 
-A service that may go down to zero is woken by its route: nobody reports InFlight then, and requests arrive. Callers get
-503 until the first replica is ready.
+An ECS service follows the runtime's own InFlight, an endpoint SageMaker's count of the same. A service that may go down to
+zero is woken by its route: nobody reports InFlight then, and requests arrive. Callers get 503 until the first replica is
+ready.
 """
 
-from aws_cdk import Fn, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_ecs as ecs
 
 from cdk_app.http_api import http_api_of
 from cdk_app.metrics import Metric, emitted
 from cdk_app.project import Project
 from packager.manifest import ManifestApi
 
-DIMENSION = "ecs:service:DesiredCount"
 WAKE_PERIOD_S = 60
 
+Policy = scaling.CfnScalingPolicy
 
-def add_scaling(stack: Stack, project: Project, api: ManifestApi, cluster: str, service: ecs.CfnService) -> None:
-    """Between the smallest and the largest number of replicas, by requests in flight."""
-    target = scaling.CfnScalableTarget(
+
+def add_scaling(stack: Stack, project: Project, api: ManifestApi, service: str) -> None:
+    """Of an ECS service (`service/CLUSTER/NAME`)."""
+    target = add_replicas(stack, api, "ecs", "ecs:service:DesiredCount", service)
+    metric = emitted("InFlight", "Average", of=project.metrics_name(api))
+    watched = Policy.CustomizedMetricSpecificationProperty(
+        namespace=metric.namespace,
+        metric_name=metric.name,
+        statistic=metric.statistic,
+        dimensions=[Policy.MetricDimensionProperty(name=name, value=value) for name, value in metric.dimensions.items()],
+    )
+    add_tracking(stack, api, target, customized_metric_specification=watched)
+    if project.sleeps(api):
+        add_waking(stack, api, target, metric, http_api_of(stack, project, api))
+
+
+def add_replicas(stack: Stack, api: ManifestApi, service: str, dimension: str, resource: str) -> scaling.CfnScalableTarget:
+    """What may be changed, between the smallest and the largest number of replicas."""
+    return scaling.CfnScalableTarget(
         stack,
         "Replicas",
-        service_namespace="ecs",
-        scalable_dimension=DIMENSION,
-        resource_id=Fn.join("/", ["service", cluster, service.attr_name]),
+        service_namespace=service,
+        scalable_dimension=dimension,
+        resource_id=resource,
         min_capacity=api.scaling.min_replicas,
         max_capacity=api.scaling.max_replicas,
     )
-    metric = emitted("InFlight", "Average", of=project.metrics_name(api))
-    scaling.CfnScalingPolicy(
+
+
+def add_tracking(
+    stack: Stack,
+    api: ManifestApi,
+    target: scaling.CfnScalableTarget,
+    *,
+    customized_metric_specification: Policy.CustomizedMetricSpecificationProperty | None = None,
+    predefined_metric_specification: Policy.PredefinedMetricSpecificationProperty | None = None,
+) -> None:
+    """As many replicas as keep the metric, of which exactly one is given, at the target concurrency."""
+    Policy(
         stack,
         "Concurrency",
         policy_name="target-concurrency",
         policy_type="TargetTrackingScaling",
         scaling_target_id=target.ref,
-        target_tracking_scaling_policy_configuration=scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+        target_tracking_scaling_policy_configuration=Policy.TargetTrackingScalingPolicyConfigurationProperty(
             target_value=api.scaling.target_concurrency,
             scale_out_cooldown=api.scaling.scale_out_cooldown_s,
             scale_in_cooldown=api.scaling.scale_in_cooldown_s,
-            customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
-                namespace=metric.namespace,
-                metric_name=metric.name,
-                statistic=metric.statistic,
-                dimensions=[
-                    scaling.CfnScalingPolicy.MetricDimensionProperty(name=name, value=value)
-                    for name, value in metric.dimensions.items()
-                ],
-            ),
+            customized_metric_specification=customized_metric_specification,
+            predefined_metric_specification=predefined_metric_specification,
         ),
     )
-    if project.sleeps(api):
-        add_waking(stack, api, target, metric, http_api_of(stack, project, api))
 
 
 def add_waking(stack: Stack, api: ManifestApi, target: scaling.CfnScalableTarget, in_flight: Metric, api_id: str) -> None:

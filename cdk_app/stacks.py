@@ -1,6 +1,6 @@
 """From the project to its stacks: the shared one and one for each API."""
 
-from aws_cdk import Stack
+from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from cdk_app.alarms import add_model_alarms
@@ -48,7 +48,9 @@ def add_api_stack(app: Construct, project: Project, api: ManifestApi) -> Stack:
     """The target that the packager chose, and its route."""
     stack = _stack(app, project, api.name, f"{api.kind} {api.name} on {api.target}, {api.size}: {api.reason}", api=api.name)
     integration = add_target(stack, project, api)
-    if api.public:
+    if api.cost:
+        CfnOutput(stack, "Cost", value=api.cost, description="An estimate of what the API costs, from list prices")
+    if api.public and integration is not None:
         add_route(stack, project, api, integration)
     if project.settings.alarms_topic is not None:  # they tell someone, or are for nothing
         add_model_alarms(stack, project, api)

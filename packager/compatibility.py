@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from packager.endpoints import loses_its_steps
 from packager.manifest import Target
 from packager.problem import Problem
 from packager.spec import ApiSpec
@@ -28,6 +29,7 @@ class Treatment:
 _BY_ITSELF = "Lambda adds an environment for each request that finds none free, and drops idle ones by itself"
 _ONE_AT_A_TIME = "a Lambda environment works on one request at a time"
 _OWN_STEPS = "target tracking chooses its own steps"
+_NEW_FLEET = "SageMaker starts as many new instances as there are, and stops the old ones afterwards"
 _COOLDOWN = "used as the cooldown of target tracking"
 
 EVERYWHERE: Mapping[str, str] = {
@@ -77,7 +79,28 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
         "deploy.snap_start": "only Lambda has snapshots",
         "deploy.provisioned_concurrency": "ECS keeps autoscaling.min_replicas ready",
     },
-    "sagemaker": {},
+    "sagemaker": {
+        "networking.endpoint": "InvokeEndpoint goes by the name of the endpoint, not by a path",
+        "networking.api_gateway": "InvokeEndpoint is the only way in: for IAM identities that may call it, inside or outside",
+        "autoscaling.window": "target tracking averages over CloudWatch's own periods",
+        "autoscaling.downscale_stabilization_period": _COOLDOWN,
+        "autoscaling.upscale_stabilization_period": _COOLDOWN,
+        "autoscaling.max_downscale_factor": _OWN_STEPS,
+        "autoscaling.max_upscale_factor": _OWN_STEPS,
+        "autoscaling.downscale_tolerance": _OWN_STEPS,
+        "autoscaling.upscale_tolerance": _OWN_STEPS,
+        "update_strategy.max_surge": _NEW_FLEET,
+        "update_strategy.max_unavailable": _NEW_FLEET,
+        "deploy.package": "SageMaker runs images only",
+        "deploy.memory": "an endpoint's instances are sized by compute",
+        "deploy.timeout": "a request to SageMaker ends after 60 s, whatever is said here",
+        "deploy.ephemeral_storage": "/tmp is on the disk that SageMaker gives an instance of the type",
+        "deploy.snap_start": "only Lambda has snapshots",
+        "deploy.provisioned_concurrency": "SageMaker keeps autoscaling.min_replicas ready",
+        "deploy.auth": "not everybody: callers sign as IAM identities that may call InvokeEndpoint",
+        "deploy.throttle": "left out: no route stands before an endpoint; at most max_replica_concurrency reach each instance",
+        "deploy.rollout": "all requests move at once: SageMaker's steps take two instances or more, and there are none on Inf1",
+    },
 }
 """Beyond those of EVERYWHERE."""
 
@@ -127,6 +150,8 @@ _WHEN: Mapping[str, Callable[[ApiSpec], bool]] = {
     "compute.gpu": lambda api: api.compute.gpu > 0,
     "compute.inf": lambda api: api.compute.inf > 0,
     "deploy.instance_type": lambda api: not (api.compute.gpu or api.compute.inf),
+    "deploy.auth": lambda api: api.deploy.auth.type == "none",
+    "deploy.rollout": loses_its_steps,
 }
 """Keys whose row counts for some APIs only; for the others they are honoured."""
 

@@ -1,14 +1,16 @@
 """What an API costs: idle for a month, and for a million requests; an estimate from dated list prices, without free tiers.
 
 Prices are us-east-1's in USD, as AWS's pricing pages of Lambda, Fargate, API Gateway, Elastic Load Balancing and VPC list
-them; those of EC2 stand in instances.csv. Logs, metrics, alarms and data transfer are left out: they follow the traffic.
+them; those of instances stand in instances.csv and endpoint_instances.csv. Logs, metrics, alarms and data transfer are left
+out: they follow the traffic.
 """
 
 import math
 from dataclasses import dataclass
 
-from packager.instances import Kind, instance_types
-from packager.manifest import EcsSize, LambdaSize
+from packager.instances import Kind, endpoint_types, instance_types
+from packager.manifest import EcsSize, EndpointSize, LambdaSize
+from packager.sizes import Size
 
 PRICES_OF = "July 2026"
 HOURS = 730
@@ -37,12 +39,15 @@ class Cost:
         return f"${self.idle_month:,.0f} a month idle, ${self.million_requests:,.2f} a million requests"
 
 
-def cost(size: LambdaSize | EcsSize, *, replicas: int, public: bool) -> Cost:
+def cost(size: Size, *, replicas: int, public: bool) -> Cost:
     """The cost of one API that keeps `replicas` tasks (Lambda keeps its provisioned concurrency only).
 
     An ECS API's requests are served by its replicas, so that a million of them cost the way in only; the load balancer,
-    which all ECS APIs of a project share, is counted once more for each.
+    which all ECS APIs of a project share, is counted once more for each. An endpoint's instances serve its requests as well,
+    and nothing stands before them.
     """
+    if isinstance(size, EndpointSize):
+        return Cost(replicas * endpoint_types()[size.instance_type].usd_per_hour * HOURS, 0.0)
     door = HTTP_API_MILLION if public else 0.0
     if isinstance(size, LambdaSize):
         gigabytes = size.memory_mb / 1024

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from packager.endpoint_rules import splitters_split_behind_the_gateway
 from packager.fault import Fault
 from packager.spec import ApiSpec
 
@@ -45,4 +46,9 @@ def splitters_split_realtime_apis(apis: Sequence[ApiSpec]) -> Iterator[tuple[Api
                 )
 
 
-FILE_RULES: Sequence[FileRule] = (names_are_unique, endpoints_are_unique, splitters_split_realtime_apis)
+FILE_RULES: Sequence[FileRule] = (
+    names_are_unique,
+    endpoints_are_unique,
+    splitters_split_realtime_apis,
+    splitters_split_behind_the_gateway,
+)

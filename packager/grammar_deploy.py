@@ -8,7 +8,11 @@ from packager.values import Boolean, Choice, Integer, Number, Pattern, Range, Te
 _VARIABLE = Pattern(
     regex="[A-Za-z_][A-Za-z0-9_]*", code="deploy.invalid_variable_name", allows="use letters, digits and underscores"
 )
-_INSTANCE = Pattern(regex=r"[a-z0-9-]+\.[a-z0-9-]+", code="deploy.invalid_instance_type", allows="write a type like g5.xlarge")
+_INSTANCE = Pattern(
+    regex=r"(ml\.)?[a-z0-9-]+\.[a-z0-9-]+",
+    code="deploy.invalid_instance_type",
+    allows="write a type like g5.xlarge, or ml.g5.xlarge for SageMaker",
+)
 _SECRET = Pattern(
     regex=r"arn:[\s\S]+|ssm:/[\s\S]+|secretsmanager:[\s\S]+",
     code="deploy.invalid_secret",
@@ -63,7 +67,11 @@ DEPLOY = Section(
         Field("ephemeral_storage", Integer(Range(minimum=512, maximum=10240)), "size of /tmp on Lambda in MB"),
         Field("snap_start", Boolean(), "start Lambda functions from a snapshot", default=False),
         Field("provisioned_concurrency", Integer(Range(minimum=0)), "Lambda environments that are kept ready", default=0),
-        Field("instance_type", Text(what="an instance type", patterns=(_INSTANCE,)), "EC2 instances to run on"),
+        Field(
+            "instance_type",
+            Text(what="an instance type", patterns=(_INSTANCE,)),
+            "instances to run on: EC2's, or ml.* for SageMaker",
+        ),
         Field("permissions", ListOf(PERMISSION), "what the API may do in AWS", default=()),
         Field("auth", Either(_AUTH_TYPES, AUTH, "type"), "who may call the API (default: everybody)"),
         Field("throttle", THROTTLE, "most requests that are let in"),

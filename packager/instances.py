@@ -1,7 +1,7 @@
-"""EC2 instance types with accelerators, as a dated table, and the cheapest one that holds a request.
+"""Instance types as dated tables: EC2's with accelerators, and SageMaker's; and the cheapest one that holds a request.
 
 Sizes are those of DescribeInstanceTypes, prices us-east-1 on demand in USD an hour, both of 2026-07-20. Bare-metal
-types are not in the table: they take many minutes to start.
+types are not in the table: they take many minutes to start. What is known of SageMaker's prices stands in their table.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 TABLE = Path(__file__).with_name("instances.csv")
+ENDPOINT_TABLE = Path(__file__).with_name("endpoint_instances.csv")
 
 Kind = Literal["gpu", "inf"]
 
@@ -35,8 +36,8 @@ class InstanceType:
 
     @property
     def family(self) -> str:
-        """The part before the dot."""
-        return self.name.partition(".")[0]
+        """The part before the last dot, without SageMaker's prefix."""
+        return self.name.removeprefix("ml.").partition(".")[0]
 
     @property
     def usable_memory_mib(self) -> int:
@@ -56,11 +57,25 @@ class InstanceType:
         tasks = self.tasks(kind, accelerators)
         return tasks > 0 and self.vcpu / tasks >= vcpu and self.usable_memory_mib / tasks >= memory_mib
 
+    def holds_alone(self, kind: Kind, accelerators: int, vcpu: float, memory_mib: int) -> bool:
+        """Whether the whole of it is enough for the request."""
+        return self.count(kind) >= accelerators and self.vcpu >= vcpu and self.usable_memory_mib >= memory_mib
+
 
 @cache
 def instance_types() -> dict[str, InstanceType]:
-    """The whole table, by name."""
-    with TABLE.open(encoding="utf-8") as table:
+    """EC2's types, by name."""
+    return _read(TABLE)
+
+
+@cache
+def endpoint_types() -> dict[str, InstanceType]:
+    """SageMaker's types, by name; all of them are x86_64."""
+    return _read(ENDPOINT_TABLE)
+
+
+def _read(path: Path) -> dict[str, InstanceType]:
+    with path.open(encoding="utf-8") as table:
         rows = [
             InstanceType(
                 name=row["name"],
@@ -71,7 +86,7 @@ def instance_types() -> dict[str, InstanceType]:
                 inf=int(row["inf"]),
                 usd_per_hour=float(row["usd_per_hour"]),
             )
-            for row in csv.DictReader(table)
+            for row in csv.DictReader(line for line in table if not line.startswith("#"))
         ]
     return {row.name: row for row in rows}
 

@@ -1,7 +1,7 @@
 """What stands between callers and an API has limits of its own; said before anything is deployed.
 
-Sources: API Gateway's quotas of HTTP APIs (30 s for an integration), and Elastic Load Balancing's page on Lambda functions
-as targets (1 MB for the body of a request and of an answer).
+Sources: API Gateway's quotas of HTTP APIs (30 s for an integration), Elastic Load Balancing's page on Lambda functions
+as targets (1 MB for the body of a request and of an answer), and InvokeEndpoint in SageMaker's API (60 s, 6,291,456 bytes).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +12,14 @@ from packager.spec import ApiSpec
 
 GATEWAY_S = 30
 BALANCED_LAMBDA_MB = 1
+ENDPOINT_S = 60
+ENDPOINT_MB = 6
 
 
-def gateway_waits(api: ApiSpec) -> Iterator[Fault]:
+def gateway_waits(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
     """The HTTP API gives up after 30 s, however long the API may take."""
-    timeout = api.deploy.timeout_s
-    if timeout is not None and timeout > GATEWAY_S and api.networking.api_gateway == "public":
+    timeout, public = api.deploy.timeout_s, api.networking.api_gateway == "public"
+    if timeout is not None and timeout > GATEWAY_S and public and targets.get(api.name) != "sagemaker":
         wait = f"callers get 503 after the {GATEWAY_S} s that the HTTP API waits, not {timeout:g}"
         message = f"{wait}; api_gateway: none has no such limit"
         yield Fault("deploy.timeout", "deploy.gateway_timeout", message, severity="warning")
@@ -32,8 +34,18 @@ def split_functions(splitter: ApiSpec, targets: Mapping[str, Target]) -> Iterato
             yield Fault(f"apis[{number}].name", "deploy.split_payload", message, severity="warning")
 
 
+def endpoint_door(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
+    """SageMaker's endpoints are called past everything that the project has."""
+    if targets.get(api.name) == "sagemaker":
+        message = (
+            "callers use InvokeEndpoint, signed as IAM identities that may; there is no route of the HTTP API, "
+            f"and bodies of more than {ENDPOINT_MB} MB and answers after more than {ENDPOINT_S} s fail"
+        )
+        yield Fault("deploy.target", "deploy.endpoint_door", message, severity="note")
+
+
 def limits(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
     """All of them, of all APIs; `targets` by name, of those that were placed."""
     for api in apis:
-        for fault in (*gateway_waits(api), *split_functions(api, targets)):
+        for fault in (*gateway_waits(api, targets), *split_functions(api, targets), *endpoint_door(api, targets)):
             yield api, fault

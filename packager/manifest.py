@@ -8,9 +8,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+# The sizes are the manifest's, and known to its readers by no other name.
+from packager.sizes import SIZES, Size
+from packager.sizes import EcsSize as EcsSize
+from packager.sizes import EndpointSize as EndpointSize
+from packager.sizes import LambdaSize as LambdaSize
+from packager.sizes import Target as Target
+
 FORMAT = 1
 
-Target = Literal["lambda", "ecs", "sagemaker"]
 Architecture = Literal["x86_64", "arm64"]
 Strategy = Literal["all_at_once", "canary", "linear"]
 
@@ -20,42 +26,9 @@ class ManifestError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LambdaSize:
-    """Memory in MB (it sets the CPU share too: 1,769 MB a vCPU), timeout in seconds, /tmp in MB.
-
-    `provisioned_concurrency` environments are kept ready; with `snap_start` the others start from a snapshot.
-    """
-
-    memory_mb: int
-    timeout_s: int
-    ephemeral_storage_mb: int
-    provisioned_concurrency: int = 0
-    snap_start: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.memory_mb} MB"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcsSize:
-    """What one task gets: CPU units (1,024 a vCPU), memory in MiB, GPUs or Inferentia chips.
-
-    `instance_type` None means Fargate; otherwise the tasks run on EC2 instances of that type.
-    """
-
-    cpu_units: int
-    memory_mib: int
-    gpu: int = 0
-    inf: int = 0
-    instance_type: str | None = None
-
-    def __str__(self) -> str:
-        return self.instance_type or f"{self.cpu_units / 1024:g} vCPU, {self.memory_mib} MiB (Fargate)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """Replicas of an ECS service; `target_concurrency` is the wanted number of requests in flight per replica.
+    """Replicas of an ECS service, instances of an endpoint; `target_concurrency` is the wanted number of requests in flight
+    for each.
 
     Cooldowns are in seconds: Cortex's upscale and downscale stabilization periods.
     """
@@ -74,7 +47,7 @@ class Rollout:
 
     An ECS service replaces its tasks within two bounds in per cent of the wanted number (its minimum and maximum healthy
     percent). A Lambda alias moves `percent` of the traffic and `interval_s` later the rest (canary), or `percent` every
-    `interval_s` (linear), and back at once when an alarm goes off.
+    `interval_s` (linear), and back at once when an alarm goes off; a SageMaker endpoint does so with whole instances.
     """
 
     min_healthy_percent: int
@@ -148,14 +121,15 @@ class ManifestApi:
 
     `environment` goes to the container as it is; `secrets` are environment variables too, each the ARN of a secret or
     parameter, `ssm:/parameter/name` or `secretsmanager:name`, resolved when the container starts and never written down.
-    `max_concurrency` is Cortex's max_replica_concurrency. `throttle` None leaves the limit to the HTTP API's own.
+    `max_concurrency` is Cortex's max_replica_concurrency. `throttle` None leaves the limit to the HTTP API's own. `cost` is
+    the estimate that `check` prints, empty for none.
     """
 
     name: str
     kind: str
     endpoint: str
     target: Target
-    size: LambdaSize | EcsSize
+    size: Size
     reason: str
     image: Image
     bundle: Bundle | None = None
@@ -170,10 +144,7 @@ class ManifestApi:
     secrets: Mapping[str, str] = field(default_factory=dict)
     auth: Auth = Auth()
     throttle: Throttle | None = None
-
-
-SIZES: Mapping[str, type[LambdaSize] | type[EcsSize]] = {"lambda": LambdaSize, "ecs": EcsSize}
-"""Which size a target has."""
+    cost: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,8 @@
 """Entries of the manifest: what was decided for an API or a traffic splitter, in the words that the CDK app reads."""
 
 from packager.check import CheckedApi
+from packager.cost import cost
+from packager.endpoints import endpoint_rollout
 from packager.grants import s3_grants
 from packager.manifest import Auth, Bundle, Image, ManifestApi, ManifestSplitter, Permission, Split, Throttle
 from packager.scaling import rollout, scaling
@@ -12,6 +14,9 @@ def api_entry(api: CheckedApi, bundle: Bundle | None = None) -> ManifestApi:
     assert api.placement is not None, "only placed APIs are deployed"
     assert api.base_image is not None, "a placed API has an image"
     spec, serve, deploy = api.spec, api.spec.served, api.spec.deploy
+    replicas = spec.autoscaling.min_replicas
+    steps = rollout(spec.update_strategy, replicas, deploy.rollout)
+    public = spec.networking.api_gateway == "public" and api.placement.target != "sagemaker"  # which has a door of its own
     return ManifestApi(
         name=spec.name,
         kind=spec.kind,
@@ -21,11 +26,11 @@ def api_entry(api: CheckedApi, bundle: Bundle | None = None) -> ManifestApi:
         reason=api.placement.reason,
         image=Image(context=spec.name, architecture=deploy.architecture, build_args={"BASE_IMAGE": api.base_image}),
         bundle=bundle,
-        public=spec.networking.api_gateway == "public",
+        public=public,
         monitoring=None if serve.monitoring is None else serve.monitoring.model_type,
         max_concurrency=serve.max_replica_concurrency,
         scaling=scaling(spec.autoscaling),
-        rollout=rollout(spec.update_strategy, spec.autoscaling.min_replicas, deploy.rollout),
+        rollout=endpoint_rollout(steps, replicas) if api.placement.target == "sagemaker" else steps,
         s3_read=s3_grants(serve),
         permissions=tuple(
             Permission(actions=each.actions, resources=each.resources, reason=each.reason) for each in deploy.permissions
@@ -33,6 +38,7 @@ def api_entry(api: CheckedApi, bundle: Bundle | None = None) -> ManifestApi:
         secrets=dict(deploy.secrets),
         auth=_auth(spec),
         throttle=_throttle(spec),
+        cost=str(cost(api.placement.size, replicas=replicas, public=public)),
     )
 
 

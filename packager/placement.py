@@ -1,19 +1,20 @@
 """Where an API runs, at which size, and why: pure functions from a validated API to a `Placement`.
 
-Targets are tried in the order of `TARGETS`; the first that has no objection takes the API, and the objections of those
-before it are the reason that `check` prints. `deploy.target` picks one: what AWS cannot do stays an error, what is merely
-unwise becomes a warning.
+Lambda and then ECS are tried; the first that has no objection takes the API, and the objections of the one before it are
+the reason that `check` prints. `deploy.target` picks one, which is the only way to SageMaker: its instances are paid while
+idle, and reached by callers of the account alone. What AWS cannot do stays an error, what is merely unwise becomes a warning.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from packager.instances import InstanceType, Kind, cheapest, instance_types
+from packager.endpoints import endpoint_objections, endpoint_size
+from packager.instances import InstanceType, cheapest, instance_types
 from packager.manifest import EcsSize, LambdaSize, Target
+from packager.objection import Objection
+from packager.sizes import Size
 from packager.spec import ApiSpec
-
-MIB = 2**20
 
 LAMBDA_MB_PER_VCPU = 1769
 LAMBDA_MEMORY_LIMIT_MB = 10_240
@@ -44,17 +45,9 @@ class Placement:
     """A target, a size, and the sentence that explains both; `warning` when the user overrode an objection."""
 
     target: Target
-    size: LambdaSize | EcsSize
+    size: Size
     reason: str
     warning: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Objection:
-    """Why a target does not take an API. `absolute` when AWS has no such thing, so that no override helps."""
-
-    sentence: str
-    absolute: bool = True
 
 
 class Unplaceable(Exception):
@@ -66,7 +59,7 @@ class TargetRule:
     """One row of the table: what the target cannot run, and the size of what it can."""
 
     objections: Callable[[ApiSpec, int], Iterator[Objection]]
-    size: Callable[[ApiSpec], LambdaSize | EcsSize]
+    size: Callable[[ApiSpec], Size]
 
 
 def place(api: ApiSpec, image_bytes: int = 0) -> Placement:
@@ -77,7 +70,7 @@ def place(api: ApiSpec, image_bytes: int = 0) -> Placement:
     if api.deploy.target != "auto":
         return _forced(api, api.deploy.target, image_bytes)
     refusals: list[str] = []
-    for target in ("lambda", "ecs"):
+    for target in CANDIDATES:
         rule = TARGETS[target]
         objections = [objection.sentence for objection in rule.objections(api, image_bytes)]
         if not objections:
@@ -88,9 +81,7 @@ def place(api: ApiSpec, image_bytes: int = 0) -> Placement:
 
 
 def _forced(api: ApiSpec, target: Target, image_bytes: int) -> Placement:
-    rule = TARGETS.get(target)
-    if rule is None:
-        raise Unplaceable(f"deploy.target {target} cannot be deployed yet; leave it out, or say lambda or ecs")
+    rule = TARGETS[target]
     objections = list(rule.objections(api, image_bytes))
     impossible = [objection.sentence for objection in objections if objection.absolute]
     if impossible:
@@ -105,9 +96,9 @@ def _forced(api: ApiSpec, target: Target, image_bytes: int) -> Placement:
     )
 
 
-def _because(api: ApiSpec, size: LambdaSize | EcsSize) -> str:
+def _because(api: ApiSpec, size: Size) -> str:
     kind = api.served.predictor.type
-    asked = f"cpu {api.compute.cpu:g}" + (f", mem {_mib(api)} MiB" if _mib(api) else "")
+    asked = f"cpu {api.compute.cpu:g}" + (f", mem {api.compute.mem_mib} MiB" if api.compute.mem_mib else "")
     if isinstance(size, LambdaSize):
         if size.memory_mb == LAMBDA_FLOOR_MB[kind]:
             return f"{asked} and no accelerator; {size.memory_mb} MB is the least that starts {kind} predictors in good time"
@@ -116,15 +107,8 @@ def _because(api: ApiSpec, size: LambdaSize | EcsSize) -> str:
         return f"{asked}: the smallest Fargate size that holds it"
     if api.deploy.instance_type:
         return f"{size.instance_type} is deploy.instance_type"
-    return f"{size.instance_type} is the cheapest instance that holds {asked}, {_accelerator(api)[0]} {_accelerator(api)[1]}"
-
-
-def _mib(api: ApiSpec) -> int:
-    return math.ceil((api.compute.mem or 0) / MIB)
-
-
-def _accelerator(api: ApiSpec) -> tuple[Kind, int]:
-    return ("gpu", api.compute.gpu) if api.compute.gpu else ("inf", api.compute.inf)
+    accelerator, count = api.compute.accelerators
+    return f"{size.instance_type} is the cheapest instance that holds {asked}" + (f", {accelerator} {count}" if count else "")
 
 
 def _lambda_objections(api: ApiSpec, image_bytes: int) -> Iterator[Objection]:
@@ -133,8 +117,8 @@ def _lambda_objections(api: ApiSpec, image_bytes: int) -> Iterator[Objection]:
         yield Objection(f"gpu {compute.gpu} is asked for, and it has none")
     if compute.inf:
         yield Objection(f"inf {compute.inf} is asked for, and it has none")
-    if _mib(api) > LAMBDA_MEMORY_LIMIT_MB:
-        yield Objection(f"mem {_mib(api)} MiB is more than its {LAMBDA_MEMORY_LIMIT_MB} MB")
+    if api.compute.mem_mib > LAMBDA_MEMORY_LIMIT_MB:
+        yield Objection(f"mem {api.compute.mem_mib} MiB is more than its {LAMBDA_MEMORY_LIMIT_MB} MB")
     if compute.cpu * LAMBDA_MB_PER_VCPU > LAMBDA_MEMORY_LIMIT_MB:
         yield Objection(f"cpu {compute.cpu:g} is more than its {LAMBDA_MEMORY_LIMIT_MB / LAMBDA_MB_PER_VCPU:.1f} vCPUs")
     if image_bytes > LAMBDA_IMAGE_LIMIT_BYTES:
@@ -146,7 +130,7 @@ def _lambda_objections(api: ApiSpec, image_bytes: int) -> Iterator[Objection]:
 
 
 def _lambda_size(api: ApiSpec) -> LambdaSize:
-    asked = max(_mib(api), math.ceil(api.compute.cpu * LAMBDA_MB_PER_VCPU), LAMBDA_FLOOR_MB[api.served.predictor.type])
+    asked = max(api.compute.mem_mib, math.ceil(api.compute.cpu * LAMBDA_MB_PER_VCPU), LAMBDA_FLOOR_MB[api.served.predictor.type])
     return LambdaSize(
         memory_mb=api.deploy.memory_mb or asked,
         timeout_s=math.ceil(api.deploy.timeout_s or LAMBDA_TIMEOUT_S),
@@ -158,21 +142,23 @@ def _lambda_size(api: ApiSpec) -> LambdaSize:
 
 def _ecs_objections(api: ApiSpec, _image_bytes: int) -> Iterator[Objection]:
     if api.compute.gpu or api.compute.inf:
-        kind, count = _accelerator(api)
+        kind, count = api.compute.accelerators
         if _instance(api) is None:
-            asked = f"{kind} {count}, cpu {api.compute.cpu:g} and mem {_mib(api)} MiB"
+            asked = f"{kind} {count}, cpu {api.compute.cpu:g} and mem {api.compute.mem_mib} MiB"
             if api.deploy.instance_type:
                 yield Objection(f"{api.deploy.instance_type} does not hold {asked}")
             else:
                 yield Objection(f"no instance type holds {asked}")
     elif _fargate(api) is None:
-        yield Objection(f"no Fargate size holds cpu {api.compute.cpu:g} and mem {_mib(api)} MiB (at most 16 vCPU, 122880 MiB)")
+        yield Objection(
+            f"no Fargate size holds cpu {api.compute.cpu:g} and mem {api.compute.mem_mib} MiB (at most 16 vCPU, 122880 MiB)"
+        )
 
 
 def _ecs_size(api: ApiSpec) -> EcsSize:
     instance = _instance(api)
     if instance is not None:
-        kind, count = _accelerator(api)
+        kind, count = api.compute.accelerators
         tasks = instance.tasks(kind, count)
         return EcsSize(
             cpu_units=instance.vcpu * 1024 // tasks,
@@ -189,18 +175,18 @@ def _ecs_size(api: ApiSpec) -> EcsSize:
 def _instance(api: ApiSpec) -> InstanceType | None:
     if not (api.compute.gpu or api.compute.inf):
         return None
-    kind, count = _accelerator(api)
+    kind, count = api.compute.accelerators
     types = instance_types()
     if api.deploy.instance_type:
         named = types.get(api.deploy.instance_type)
-        return named if named and named.holds(kind, count, api.compute.cpu, _mib(api)) else None
-    return cheapest(types.values(), kind, count, api.compute.cpu, _mib(api))
+        return named if named and named.holds(kind, count, api.compute.cpu, api.compute.mem_mib) else None
+    return cheapest(types.values(), kind, count, api.compute.cpu, api.compute.mem_mib)
 
 
 def _fargate(api: ApiSpec) -> tuple[int, int] | None:
     kind = api.served.predictor.type
     vcpu = max(api.compute.cpu, ECS_FLOOR_VCPU[kind])
-    memory = max(_mib(api), ECS_FLOOR_MIB[kind])
+    memory = max(api.compute.mem_mib, ECS_FLOOR_MIB[kind])
     fitting = (
         (units, mib) for units, sizes in FARGATE_MEMORY_MIB.items() if units >= vcpu * 1024 for mib in sizes if mib >= memory
     )
@@ -210,4 +196,7 @@ def _fargate(api: ApiSpec) -> tuple[int, int] | None:
 TARGETS: dict[Target, TargetRule] = {
     "lambda": TargetRule(_lambda_objections, _lambda_size),
     "ecs": TargetRule(_ecs_objections, _ecs_size),
+    "sagemaker": TargetRule(endpoint_objections, endpoint_size),
 }
+CANDIDATES: tuple[Target, ...] = ("lambda", "ecs")
+"""For `deploy.target: auto`."""

@@ -1,10 +1,11 @@
-"""`cxpack predict`: POST a JSON file to an API and hand back its answer."""
+"""`cxpack predict`: POST a JSON file to an API, signed where it is an endpoint of SageMaker, and hand back its answer."""
 
 import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from packager.reading import NoSuchApi
 
@@ -47,8 +48,10 @@ def stack_url(project: str, environment: str, api: str) -> str:
 def predict(url: str, body: bytes) -> Answer:
     """POST `body` as JSON.
 
-    Raises NoAnswer when nobody listens or the connection breaks.
+    Raises NoAnswer when nobody listens, the connection breaks, or AWS does not let us in.
     """
+    if urlsplit(url).netloc.startswith("runtime.sagemaker."):
+        return _invoke(url, body)
     request = urllib.request.Request(  # noqa: S310 - is_url has admitted http and https only
         url, data=body, headers={"content-type": "application/json"}, method="POST"
     )
@@ -61,6 +64,22 @@ def predict(url: str, body: bytes) -> Answer:
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise NoAnswer(f"{url} does not answer ({reason}); is it deployed, or `cxpack local` running?") from None
+
+
+def _invoke(url: str, body: bytes) -> Answer:
+    from packager.deployed.endpoint import endpoint_at, invoke
+    from packager.deployed.session import AwsError
+
+    endpoint = endpoint_at(url)
+    if endpoint is None:
+        raise NoAnswer(
+            f"{url} is no address of an endpoint: https://runtime.sagemaker.REGION.amazonaws.com/endpoints/NAME/invocations"
+        )
+    try:
+        answer = invoke(endpoint, body)
+    except AwsError as error:
+        raise NoAnswer(f"{url}: {error}") from None
+    return Answer(answer.status, _pretty(answer.body, answer.content_type or "application/json"))
 
 
 def read_body(file: str, stdin: bytes | None) -> bytes:

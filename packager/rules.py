@@ -6,6 +6,7 @@ A rule sees the spec only, never the disk; `file_rules` has those between the AP
 from collections.abc import Callable, Iterator, Sequence
 
 from packager.deploy_rules import DEPLOY_RULES
+from packager.endpoint_rules import ENDPOINT_RULES
 from packager.fault import Fault
 from packager.grammar import SECTIONS, walk
 from packager.model_rules import MODEL_RULES
@@ -135,7 +136,7 @@ def an_update_can_make_progress(api: ApiSpec) -> Iterator[Fault]:
 
 def waking_from_zero_needs_the_gateway(api: ApiSpec) -> Iterator[Fault]:
     """`min_replicas: 0` needs a public route, whose requests wake the API."""
-    if api.autoscaling.min_replicas == 0 and api.networking.api_gateway == "none":
+    if api.autoscaling.min_replicas == 0 and api.networking.api_gateway == "none" and api.deploy.target != "sagemaker":
         message = "0 replicas with api_gateway: none could never be woken; use at least 1, or api_gateway: public"
         yield Fault("autoscaling.min_replicas", "deploy.cannot_wake", message, ("networking.api_gateway",))
 
@@ -201,5 +202,6 @@ RULES: Sequence[Rule] = (
     weights_add_up,
     the_endpoint_is_free,
     *DEPLOY_RULES,
+    *ENDPOINT_RULES,
 )
 """The rules for one API, in the order of the file's sections."""

@@ -9,6 +9,9 @@ from packager.manifest import Rollout, Scaling
 from packager.spec import Autoscaling, UpdateStrategy
 from packager.units import Portion
 
+CANARY = Rollout(min_healthy_percent=100, max_healthy_percent=100)
+"""The steps unless `deploy.rollout` says otherwise."""
+
 
 def scaling(autoscaling: Autoscaling) -> Scaling:
     """Target tracking has one target and two cooldowns; factors and tolerances have no counterpart."""

@@ -1,5 +1,6 @@
 """ApiSpec: one validated entry of cortex.yaml, defaults filled in, units resolved; what everyone after the reader works on."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,6 +25,16 @@ class Compute:
     gpu: int = 0
     inf: int = 0
     shm: int | None = None
+
+    @property
+    def mem_mib(self) -> int:
+        """`mem` in whole MiB; 0 when it was not said."""
+        return math.ceil((self.mem or 0) / 2**20)
+
+    @property
+    def accelerators(self) -> tuple[Literal["gpu", "inf"], int]:
+        """Of which kind, and how many: (gpu, 0) for none."""
+        return ("inf", self.inf) if self.inf and not self.gpu else ("gpu", self.gpu)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

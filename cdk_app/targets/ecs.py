@@ -1,21 +1,18 @@
 """An API as an ECS service behind the load balancer: on Fargate, or on instances of its own with GPUs or Inferentia."""
 
-from aws_cdk import Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_ecs as ecs
 
 from cdk_app.alarms import add_error_alarm
 from cdk_app.facts import tell_backend
 from cdk_app.http_api import Integration, through_load_balancer
 from cdk_app.load_balancing import add_target_group
-from cdk_app.project import PORT, Project
+from cdk_app.project import PORT, START_S, Project
 from cdk_app.scaling import add_scaling
 from cdk_app.targets.capacity import on_fargate
 from cdk_app.targets.instances import on_instances
 from cdk_app.targets.task import CONTAINER, add_task_definition
 from packager.manifest import EcsSize, ManifestApi
-
-START_S = 900
-"""How long a new task may load models before failing health checks count against it."""
 
 
 def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration:
@@ -47,6 +44,6 @@ def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration
     )
     for resource in (rule, *capacity.before):  # ECS refuses a target group that no listener forwards to yet
         service.add_resource_dependency(resource)
-    add_scaling(stack, project, api, capacity.cluster, service)
+    add_scaling(stack, project, api, Fn.join("/", ["service", capacity.cluster, service.attr_name]))
     tell_backend(stack, project, api, group.ref)
     return through_load_balancer(stack, project)

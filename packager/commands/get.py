@@ -37,18 +37,18 @@ def run(arguments: Namespace) -> int:
     if arguments.format == "json":
         result_json([_as_json(name, standing.get(name), name in wanted) for name in names])
         return DONE
-    rows = [("api", "status", "version", "updated", "url")]
+    rows = [("api", "status", "version", "updated", "cost", "url")]
     rows += [_row(name, standing.get(name), name in wanted) for name in names]
     for line in table(rows):
         result(line)
     return DONE
 
 
-def _row(name: str, api: "DeployedApi | None", wanted: bool) -> tuple[str, str, str, str, str]:
+def _row(name: str, api: "DeployedApi | None", wanted: bool) -> tuple[str, str, str, str, str, str]:
     if api is None:
-        return name, "not deployed", "-", "-", "-"
+        return name, "not deployed", "-", "-", "-", "-"
     status = api.status if wanted else f"{api.status} (not in the file)"
-    return name, status, api.version or "-", f"{api.updated:%Y-%m-%d %H:%M} UTC", api.url or "-"
+    return name, status, api.version or "-", f"{api.updated:%Y-%m-%d %H:%M} UTC", api.cost or "-", api.url or "-"
 
 
 def _as_json(name: str, api: "DeployedApi | None", wanted: bool) -> dict[str, object]:
@@ -59,5 +59,6 @@ def _as_json(name: str, api: "DeployedApi | None", wanted: bool) -> dict[str, ob
         "status": api and api.status,
         "version": api and api.version,
         "updated": api and api.updated.isoformat(),
+        "cost": api and api.cost,
         "url": api and api.url,
     }

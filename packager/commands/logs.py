@@ -21,11 +21,12 @@ def run(arguments: Namespace) -> int:
     """The exit status."""
     from packager.deployed.logs import Tail, log_group
     from packager.deployed.session import AwsError
+    from packager.deployed.stacks import stack_name
     from packager.synth import project_name
 
-    group = log_group(project_name(arguments.file.parent), arguments.env, arguments.api)
-    tail = Tail(group, int((time.time() - arguments.since * 60) * 1000))
+    stack = stack_name(project_name(arguments.file.parent), arguments.env, arguments.api)
     try:
+        tail = Tail(log_group(stack), int((time.time() - arguments.since * 60) * 1000))
         while True:
             for line in tail.tick():
                 result(line)
@@ -33,4 +34,4 @@ def run(arguments: Namespace) -> int:
                 return DONE
             time.sleep(POLL_SECONDS)
     except AwsError as error:
-        return fail(f"{group}: {error}")
+        return fail(f"{stack}: {error}")

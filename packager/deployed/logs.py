@@ -8,9 +8,15 @@ Lines = Callable[[str, int], Iterator[tuple[int, str, str]]]
 """(log group, since Unix milliseconds) -> (Unix milliseconds, event id, line)."""
 
 
-def log_group(project: str, environment: str, api: str) -> str:
-    """As the CDK app names it."""
-    return f"/cxpack/{project}-{environment}/{api}"
+def log_group(stack: str) -> str:
+    """Of an API's stack, by the resource's name in its template: where it is depends on what the API runs on.
+
+    Raises AwsError, also when there is no such stack.
+    """
+    with client("cloudformation") as cloudformation:
+        resource = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId="Logs")
+    group: str = resource["StackResourceDetail"]["PhysicalResourceId"]
+    return group
 
 
 def log_lines(group: str, since_ms: int) -> Iterator[tuple[int, str, str]]:

@@ -10,8 +10,8 @@ class AwsError(Exception):
 
 
 @contextmanager
-def client(service: str) -> Iterator[Any]:
-    """A client of the service in the environment's account and region.
+def client(service: str, **options: Any) -> Iterator[Any]:
+    """A client of the service in the environment's account and region, unless `options` of boto3's say otherwise.
 
     Raises AwsError in place of everything that botocore raises, in the body too.
     """
@@ -19,7 +19,7 @@ def client(service: str) -> Iterator[Any]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        opened = cast("Any", boto3).client(service)  # typed for literal names only
+        opened = cast("Any", boto3).client(service, **options)  # typed for literal names only
         try:
             yield opened
         finally:

@@ -14,7 +14,10 @@ VERSIONED = {"AWS::Lambda::Version": "version", "AWS::ECS::TaskDefinition": "rev
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedApi:
-    """One API's stack. `status` is CloudFormation's, `version` that of the function or task definition, None if neither."""
+    """One API's stack. `status` is CloudFormation's, `version` that of the function or task definition, None if neither.
+
+    `cost` is the estimate that was made when it was deployed, None for a TrafficSplitter and for what older versions deployed.
+    """
 
     name: str
     stack: str
@@ -22,6 +25,7 @@ class DeployedApi:
     updated: datetime
     url: str | None
     version: str | None
+    cost: str | None
 
 
 def stack_name(project: str, environment: str, api: str) -> str:
@@ -64,14 +68,16 @@ def _stacks(cloudformation: Any, project: str) -> Iterator[dict[str, Any]]:
 
 
 def _api(cloudformation: Any, stack: dict[str, Any], name: str) -> DeployedApi:
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     resources = cloudformation.describe_stack_resources(StackName=stack["StackName"])["StackResources"]
     return DeployedApi(
         name=name,
         stack=stack["StackName"],
         status=stack["StackStatus"],
         updated=stack.get("LastUpdatedTime") or stack["CreationTime"],
-        url=next((output["OutputValue"] for output in stack.get("Outputs", []) if output["OutputKey"] == "Url"), None),
+        url=outputs.get("Url"),
         version=_version(resources),
+        cost=outputs.get("Cost"),
     )
 
 
