@@ -14,6 +14,7 @@ from moto.cloudformation.models import Stack
 from moto.core.common_models import CloudFormationModel
 from moto.ec2.models.route_tables import RouteTable
 from moto.moto_api._internal import mock_random
+from moto.sagemaker.models import FakeEndpoint, Model
 from moto.ssm.models import Parameter, ssm_backends
 
 WITHOUT_MODEL = (
@@ -165,11 +166,19 @@ def make_placeholders() -> dict[str, type[Placeholder]]:
 
 
 def complete_models() -> None:
-    """What moto does elsewhere, but not for templates: the attribute of versions, the deletion of route tables.
+    """What moto does elsewhere, but not for templates: endpoints' names, versions' attribute, the deletion of route tables.
 
     And what CloudFormation does that moto leaves out: an update that changes nothing is refused, a parameter that is
-    updated keeps its history.
+    updated keeps its history. A changed SageMaker model keeps its name here, where CloudFormation makes another and then
+    changes what names it, which moto does not.
     """
+    FakeEndpoint.cloudformation_name_type = staticmethod(lambda: "EndpointName")
+
+    def change(original_resource: Model, new_resource_name: str, cloudformation_json: Any, *_: Any, **__: Any) -> Model:
+        original_resource.primary_container = cloudformation_json["Properties"]["PrimaryContainer"]
+        return original_resource
+
+    Model.update_from_cloudformation_json = staticmethod(change)
     LambdaVersion.get_cfn_attribute = lambda self, attribute: {"Version": str(self.version)}[attribute]
     LambdaVersion.physical_resource_id = property(lambda self: f"version-{self.version}")
 

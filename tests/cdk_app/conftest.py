@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from cdk_app.__main__ import use_installed_node
 from packager.manifest import (
     Auth,
     EcsSize,
+    EndpointSize,
     Image,
     LambdaSize,
     Manifest,
@@ -33,7 +34,11 @@ SIZES = {
     "fargate": EcsSize(cpu_units=1024, memory_mib=4096),
     "gpu": EcsSize(cpu_units=2048, memory_mib=8192, gpu=1, instance_type="g4dn.xlarge"),
     "inf": EcsSize(cpu_units=2048, memory_mib=4096, inf=1, instance_type="inf1.xlarge"),
+    "endpoint": EndpointSize(instance_type="ml.c5.large"),
+    "endpoint-gpu": EndpointSize(instance_type="ml.g4dn.xlarge", ami="al2023-ami-sagemaker-inference-gpu-4-1"),
+    "endpoint-inf": EndpointSize(instance_type="ml.inf1.xlarge", guarded=False),
 }
+TARGETS = {LambdaSize: "lambda", EcsSize: "ecs", EndpointSize: "sagemaker"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,8 +55,9 @@ def build_api(name: str = "iris", on: str = "lambda", **changes: Any) -> Manifes
         "name": name,
         "kind": "RealtimeAPI",
         "endpoint": f"/{name}",
-        "target": "lambda" if on == "lambda" else "ecs",
+        "target": TARGETS[type(SIZES[on])],
         "size": SIZES[on],
+        "public": not on.startswith("endpoint"),
         "reason": "no gpu, no inf",
         "image": Image(context=name),
         "scaling": Scaling(
@@ -197,6 +203,14 @@ def everything(synthesize: Synthesize) -> Synthesized:
             rollout=rollout("all_at_once"),
             size=LambdaSize(memory_mb=1024, timeout_s=60, ephemeral_storage_mb=512, provisioned_concurrency=2),
         ),
+        build_api(
+            "hosted",
+            "endpoint",
+            secrets={"TOKEN": "ssm:/iris/token"},
+            permissions=(Permission(actions=("sqs:SendMessage",), resources=("arn:aws:sqs:us-east-1:123456789012:queue",)),),
+        ),
+        build_api("seeing", "endpoint-gpu", rollout=rollout("linear"), monitoring="classification"),
+        build_api("hearing", "endpoint-inf", scaling=replace(asleep, min_replicas=2)),
         splitters=(
             ManifestSplitter(
                 name="split", endpoint="/split", splits=(Split(name="iris", weight=80), Split(name="flowers", weight=20))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from cdk_app.dashboard import MOST_WIDGETS
+from cdk_app.endpoint_metrics import NAMES
 from runtime_handler.contract import METRICS
 
 DASHBOARD = "AWS::CloudWatch::Dashboard"
@@ -29,15 +30,36 @@ def titles(made: Any, api: str) -> list[str]:
 
 
 def test_every_graph_is_of_a_metric_that_is_emitted(everything: Any) -> None:
-    """Names, and the dimension that tells environments apart, are the runtime's."""
-    shown = set()
+    """Names, and the dimension that tells environments apart, are the runtime's; or SageMaker's, of an endpoint."""
+    shown, invoked = set(), set()
     for widget in body(everything.only("shared", DASHBOARD))["widgets"]:
         for row in widget["properties"].get("metrics", []):
-            if isinstance(row[0], str):
+            if not isinstance(row[0], str):
+                continue
+            if row[0] == "AWS/SageMaker":
+                assert (row[2], row[4:6]) == ("EndpointName", ["VariantName", "live"])
+                assert row[3] in {"p-dev-hosted", "p-dev-seeing", "p-dev-hearing"}
+                invoked.add(row[1])
+            elif row[0] != "/aws/sagemaker/Endpoints":
                 assert (row[0], row[2]) == ("cxpack", "APIName")
                 assert row[3].startswith("p-dev-")
                 shown.add(row[1])
     assert shown == set(METRICS) - {"Prediction"}
+    assert invoked <= NAMES
+
+
+def test_the_requests_of_an_endpoint_are_those_that_sagemaker_counts(everything: Any) -> None:
+    """Six graphs as everybody's, from metrics that come whatever becomes of the log; ModelLatency is in microseconds."""
+    assert titles(everything, "hosted")[:5] == [
+        "Responses", "Requests a second", "Latency (ms)", "In flight for each replica", "Replicas",
+    ]  # fmt: skip
+    assert "Predicted classes" in titles(everything, "seeing")
+    latency = [
+        widget["properties"]["metrics"]
+        for widget in body(everything.only("shared", DASHBOARD))["widgets"]
+        if "p50us" in json.dumps(widget) and "p-dev-hosted" in json.dumps(widget)
+    ]
+    assert [row[0]["expression"] for row in latency[0] if isinstance(row[0], dict)] == ["p50us/1000", "p90us/1000", "p99us/1000"]
 
 
 def test_graphs_fit_what_the_api_is(synthesize: Any, api_of: Any) -> None:

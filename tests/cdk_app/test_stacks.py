@@ -8,7 +8,7 @@ SHARED = "shared"
 
 def test_one_stack_for_each_api_and_one_shared(everything: Any) -> None:
     """Each API can be deployed, rolled back and deleted on its own."""
-    assert len(everything.templates) == 14
+    assert len(everything.templates) == 17
     assert {"shared", "iris", "flowers", "sentiment", "speech"} < set(everything.templates)
 
 
@@ -43,6 +43,13 @@ def test_each_api_says_where_it_answers(everything: Any) -> None:
         assert ("Url" in template.get("Outputs", {})) == (stack != SHARED)
 
 
+def test_each_api_says_what_it_costs(synthesize: Any, api_of: Any) -> None:
+    """The packager's estimate stands in the stack, where `cxpack get` and whoever looks at the console find it."""
+    made = synthesize(api_of(cost="$1 a month idle, $2.00 a million requests"), api_of("older"))
+    assert made.templates["iris"]["Outputs"]["Cost"]["Value"] == "$1 a month idle, $2.00 a million requests"
+    assert "Cost" not in made.templates["older"]["Outputs"]
+
+
 def test_lambda_alone_needs_no_network(synthesize: Any, api_of: Any) -> None:
     """A project of functions has no load balancer, which would cost money while idle."""
     kinds = {resource["Type"] for resource in synthesize(api_of()).templates[SHARED]["Resources"].values()}
@@ -66,7 +73,7 @@ def test_environments_share_no_name(synthesize: Any, api_of: Any) -> None:
     """Two environments of a project stand in one account: no stack, parameter or log group has the same name in both."""
 
     def names(environment: str) -> set[str]:
-        made = synthesize(api_of(), api_of("flowers", "fargate"), env=environment)
+        made = synthesize(api_of(), api_of("flowers", "fargate"), api_of("hosted", "endpoint"), env=environment)
         text = json.loads((made.folder / "manifest.json").read_text())["artifacts"]
         named = {
             artifact["properties"]["stackName"] for artifact in text.values() if "stackName" in artifact.get("properties", {})
@@ -75,6 +82,7 @@ def test_environments_share_no_name(synthesize: Any, api_of: Any) -> None:
             named |= {properties["Name"] for properties in made.of_type(stack, "AWS::SSM::Parameter").values()}
             named |= {properties["LogGroupName"] for properties in made.of_type(stack, "AWS::Logs::LogGroup").values()}
             named |= {properties["Family"] for properties in made.of_type(stack, "AWS::ECS::TaskDefinition").values()}
+            named |= {properties["EndpointName"] for properties in made.of_type(stack, "AWS::SageMaker::Endpoint").values()}
         return named
 
     assert not names("dev") & names("prod")

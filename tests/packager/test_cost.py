@@ -3,7 +3,7 @@
 import pytest
 
 from packager.cost import cost
-from packager.manifest import EcsSize, LambdaSize
+from packager.manifest import EcsSize, EndpointSize, LambdaSize
 
 
 def test_lambda_costs_nothing_while_idle() -> None:
@@ -33,3 +33,10 @@ def test_tasks_that_share_an_instance_share_its_price() -> None:
     assert four == pytest.approx(730 * (3.912 + 0.005 + 0.0225))
     assert five - four == pytest.approx(730 * (3.912 + 0.005))
     assert cost(size, replicas=0, public=True).idle_month == pytest.approx(730 * 0.0225)
+
+
+def test_an_endpoint_is_paid_by_instance_and_hour() -> None:
+    """Nothing stands before it, so that its requests cost nothing more."""
+    made = cost(EndpointSize(instance_type="ml.m5.large"), replicas=2, public=False)
+    assert made.idle_month == pytest.approx(730 * 2 * 0.115)
+    assert made.million_requests == 0

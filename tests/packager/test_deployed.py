@@ -31,7 +31,7 @@ class Account:
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION)
 
-    def template(self, stack: str, value: str) -> str:
+    def template(self, stack: str, value: str, logs: str) -> str:
         """The text of a template, stored where `cdk deploy` stores it, with the address that the CDK app puts into it."""
         project, environment, api = stack.split("-")
         address = f"https://s3.{REGION}.amazonaws.com/bootstrap/{value}.json"
@@ -40,13 +40,16 @@ class Account:
             logical: {"Type": "AWS::SSM::Parameter", "Properties": {"Name": name, "Type": "String", "Value": content}}
             for logical, name, content in (("P", stack, value), ("TemplateParameter", history, address))
         }
-        text = json.dumps({"Resources": resources, "Outputs": {"Url": {"Value": f"https://example.org/{value}"}}})
+        if logs:
+            resources["Logs"] = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": logs}}
+        outputs = {"Url": {"Value": f"https://example.org/{value}"}, "Cost": {"Value": f"${len(value)} a month"}}
+        text = json.dumps({"Resources": resources, "Outputs": outputs})
         self.client("s3").put_object(Bucket="bootstrap", Key=f"{value}.json", Body=text)
         return text
 
-    def deploy(self, stack: str, value: str, *, project: str = "shop") -> None:
-        """Create or update a stack as `cdk deploy` does."""
-        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value)}
+    def deploy(self, stack: str, value: str, *, project: str = "shop", logs: str = "") -> None:
+        """Create or update a stack as `cdk deploy` does; `logs` names its log group."""
+        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value, logs)}
         cloudformation = self.client("cloudformation")
         try:
             cloudformation.update_stack(**arguments)
@@ -87,13 +90,13 @@ def test_get_shows_the_file_and_the_account_side_by_side(
     account.deploy("shop-dev-theirs", "x", project="else")
     assert main(["get"]) == 0
     header, old, one, two = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert header == ["api", "status", "version", "updated", "url"]
+    assert header == ["api", "status", "version", "updated", "cost", "url"]
     assert old[:6] == ["old", "CREATE_COMPLETE", "(not", "in", "the", "file)"]
-    assert (one[:2], one[-1]) == (["one", "CREATE_COMPLETE"], "https://example.org/v1")
+    assert (one[:2], one[-4:]) == (["one", "CREATE_COMPLETE"], ["$2", "a", "month", "https://example.org/v1"])
     assert two[:3] == ["two", "not", "deployed"]
     assert main(["get", "one", "--format", "json"]) == 0
     [entry] = json.loads(capsys.readouterr().out)
-    assert (entry["name"], entry["stack"], entry["in_file"]) == ("one", "shop-dev-one", True)
+    assert (entry["name"], entry["stack"], entry["in_file"], entry["cost"]) == ("one", "shop-dev-one", True, "$2 a month")
 
 
 def test_rollback_goes_to_the_template_before_the_current_one(
@@ -135,16 +138,17 @@ def test_delete_wants_a_yes_and_then_waits_for_the_end(account: Account, shop: P
     assert json.loads(capsys.readouterr().out)[0]["status"] is None
 
 
-def test_logs_prints_what_the_api_wrote(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The lines of the log group that the stack names, in order; a missing group is one sentence."""
+@pytest.mark.parametrize("group", ["/cxpack/shop-dev/one", "/aws/sagemaker/Endpoints/shop-dev-one"])
+def test_logs_prints_what_the_api_wrote(account: Account, shop: Path, capsys: pytest.CaptureFixture[str], group: str) -> None:
+    """The lines of the log group that the stack has, wherever its target writes, in order; no stack is one sentence."""
     assert main(["logs", "one"]) == 1
-    assert capsys.readouterr().err.startswith("error: /cxpack/shop-dev/one: ")
+    assert capsys.readouterr().err.startswith("error: shop-dev-one: ")
+    account.deploy("shop-dev-one", "v1", logs=group)
     logs = account.client("logs")
-    logs.create_log_group(logGroupName="/cxpack/shop-dev/one")
-    logs.create_log_stream(logGroupName="/cxpack/shop-dev/one", logStreamName="s")
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
     now = int(time.time() * 1000)
     events = [{"timestamp": now - 2000, "message": "first"}, {"timestamp": now - 1000, "message": "second"}]
-    logs.put_log_events(logGroupName="/cxpack/shop-dev/one", logStreamName="s", logEvents=events)
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
     assert main(["logs", "one"]) == 0
     assert capsys.readouterr().out == "first\nsecond\n"
 

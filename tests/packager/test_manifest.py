@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from packager.manifest import (
     Auth,
     EcsSize,
+    EndpointSize,
     Image,
     LambdaSize,
     Manifest,
@@ -22,7 +23,9 @@ from packager.manifest import (
 APIS = st.builds(
     lambda placed, **fields: ManifestApi(target=placed[0], size=placed[1], **fields),
     placed=st.one_of(
-        st.tuples(st.just("lambda"), st.builds(LambdaSize)), st.tuples(st.just("ecs"), st.builds(EcsSize, gpu=st.integers(0, 8)))
+        st.tuples(st.just("lambda"), st.builds(LambdaSize)),
+        st.tuples(st.just("ecs"), st.builds(EcsSize, gpu=st.integers(0, 8))),
+        st.tuples(st.just("sagemaker"), st.builds(EndpointSize, ami=st.none() | st.text())),
     ),
     name=st.text(),
     kind=st.text(),

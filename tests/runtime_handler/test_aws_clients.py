@@ -1,18 +1,16 @@
 """AWS's own clients: `lambda.invoke` at the emulator, `sagemaker-runtime.invoke_endpoint` at the container."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 
 from tests.runtime_handler.emulator import as_response, emulating, http_api_event
 from tests.runtime_handler.harness import ECHO, serving, write_context
+from tests.runtime_handler.sagemaker_front import invoking
 
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
 
@@ -35,37 +33,9 @@ def test_lambda_invoke(context: Path) -> None:
 
 @pytest.fixture
 def endpoint(context: Path) -> Iterator[str]:
-    """The container, with the one route of SageMaker's runtime in front: /endpoints/NAME/invocations."""
-    with serving(context, arguments=("serve",)) as server:
-
-        class Front(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                assert self.path == "/endpoints/iris/invocations"
-                answer = httpx.post(
-                    server.url + "/invocations",
-                    content=body,
-                    headers={"content-type": self.headers["content-type"]},
-                    trust_env=False,
-                )
-                self.send_response(answer.status_code)
-                self.send_header("content-type", answer.headers["content-type"])
-                self.send_header("content-length", str(len(answer.content)))
-                self.end_headers()
-                self.wfile.write(answer.content)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        front = http.server.HTTPServer(("127.0.0.1", 0), Front)
-        thread = threading.Thread(target=front.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{front.server_port}"
-        finally:
-            front.shutdown()
-            thread.join(30)
-            front.server_close()
+    """The container as SageMaker starts it, with its runtime in front."""
+    with serving(context, arguments=("serve",)) as server, invoking(server.url, "iris") as front:
+        yield front.url
 
 
 def test_sagemaker_invoke_endpoint(endpoint: str) -> None:
@@ -73,5 +43,7 @@ def test_sagemaker_invoke_endpoint(endpoint: str) -> None:
     client: Any = boto3.client("sagemaker-runtime", endpoint_url=endpoint, **CREDENTIALS)
     response = client.invoke_endpoint(EndpointName="iris", ContentType="application/json", Body=b'{"a": [1, 2]}')
     assert (response["ContentType"], response["Body"].read()) == ("application/json", b'{"a": [1, 2]}')
-    with pytest.raises(client.exceptions.ClientError, match="400"):
+    with pytest.raises(client.exceptions.ModelError) as raised:
         client.invoke_endpoint(EndpointName="iris", ContentType="application/json", Body=b"{")
+    assert raised.value.response["OriginalStatusCode"] == 400
+    assert json.loads(raised.value.response["OriginalMessage"])["kind"] == "bad_payload"
