@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from posixpath import dirname, join, normpath
 
 INSTALLERS = ("dependencies.sh", "conda-packages.txt", "requirements.txt")
 """In the order in which Cortex ran them."""
@@ -22,22 +23,26 @@ def dependency_files(project: Collection[str], read: Callable[[str], bytes]) -> 
     needed = {name for name in INSTALLERS if name in paths}
     waiting = sorted(needed)
     while waiting:
-        content = read(waiting.pop())
+        file = waiting.pop()
+        content = read(file)
         if b"\0" in content:  # a wheel names nothing
             continue
-        found = set(_named(content.decode("utf-8", "replace"), paths)) - needed
+        found = set(_named(content.decode("utf-8", "replace"), dirname(file), paths)) - needed
         needed |= found
         waiting += sorted(found)
     return sorted(needed)
 
 
-def _named(text: str, project: Collection[str]) -> Iterator[str]:
+def _named(text: str, folder: str, project: Collection[str]) -> Iterator[str]:
+    """The project's files that a text names, seen from the project or, as pip does, from the folder of the text."""
     for line in text.splitlines():
         for word in _WORD.findall(_COMMENT.sub("", line)):
-            path = _BEFORE_A_PATH.sub("", word).rstrip("/")
             if word in {".", "./", "-e."}:
                 yield from project
-            elif path in project:
-                yield path
-            elif path:
-                yield from (name for name in project if name.startswith(f"{path}/"))
+                continue
+            written = _BEFORE_A_PATH.sub("", word)
+            for path in {normpath(written), normpath(join(folder, written))} - {"."} if written else ():
+                if path in project:
+                    yield path
+                else:
+                    yield from (name for name in project if name.startswith(f"{path}/"))

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 from packager.bundle.archive import paths, write_archive
 from packager.bundle.bytecode import compile_tree, find_python
@@ -18,7 +19,7 @@ from packager.bundle.elf import MAGIC, read_library
 from packager.bundle.errors import BundleError
 from packager.bundle.platform import Platform
 from packager.bundle.trim import kind, saved
-from packager.bundle.wheels import install, pins, resolve
+from packager.bundle.wheels import install, requirements, resolve
 from packager.context import ContextFile
 
 RECIPE = 1
@@ -48,14 +49,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cxpack" / "zips"
 
 
-def packages_part(pinned: str, platform: Platform, cache: Path, say: Callable[[str], None]) -> Part:
-    """A layer with the pinned packages; `say` hears of it when it has to be made. Raises BundleError."""
+def packages_part(
+    pinned: str, platform: Platform, cache: Path, say: Callable[[str], None], files: Mapping[str, bytes] = MappingProxyType({})
+) -> Part:
+    """A layer with the pinned packages; `say` hears of it when it has to be made. Raises BundleError.
+
+    `files` are those that were resolved. Hashes in `pinned` fix what is installed, wherever it comes from.
+    """
 
     def fill(tree: Path) -> None:
-        install(pinned, platform, tree)
+        install(pinned, platform, tree, files)
 
     def make(python: Path | None) -> Part:
-        say(f"making a layer of {len(pins(pinned))} packages for Python {platform.python} on {platform.architecture}")
+        say(f"making a layer of {len(requirements(pinned))} packages for Python {platform.python} on {platform.architecture}")
         part = _make(stem, fill, platform, python, place="/opt/python", prefix="python/")
         say(describe(part))
         return part

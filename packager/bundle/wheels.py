@@ -11,12 +11,17 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from posixpath import dirname, join, normpath
 from tempfile import TemporaryDirectory
 
 from packager.bundle.errors import BundleError
 from packager.bundle.platform import Platform
 
-_PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+_PIN = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
+_DIRECT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])? @ ")
+_WHEEL = re.compile(r"(?:\S*/)?([A-Za-z0-9._]+)-[^/\s]*\.whl")
+_SOURCE = re.compile(r"(--index-url|-i|--extra-index-url|--find-links|-f|--trusted-host|--no-index)(?:$|[\s=]\s*(.*))")
+_INCLUDED = re.compile(r"(?:-r|--requirement)[\s=]*(\S+)")
 
 
 def resolve(files: Mapping[str, bytes], platform: Platform, constraints: str = "") -> str:
@@ -26,32 +31,72 @@ def resolve(files: Mapping[str, bytes], platform: Platform, constraints: str = "
     explanation when there is no solution, or none without building from source.
     """
     with TemporaryDirectory() as folder:
-        for path, content in files.items():
-            target = Path(folder) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        _write(files, Path(folder))
         (Path(folder) / ".constraints.txt").write_text(constraints)
         options = ["--constraint", ".constraints.txt", "--generate-hashes", "--no-annotate", "--no-header"]
         return _uv("pip", "compile", "requirements.txt", *options, *_fit(platform), folder=Path(folder))
 
 
-def install(pinned: str, platform: Platform, target: Path) -> None:
-    """Install exactly the pinned requirements into the folder `target`. Raises BundleError."""
+def install(pinned: str, platform: Platform, target: Path, files: Mapping[str, bytes]) -> None:
+    """Install exactly the pinned requirements into the folder `target`. Raises BundleError.
+
+    `files` are those that were resolved: they say where packages come from, and some may be the packages themselves.
+    """
     with TemporaryDirectory() as folder:
-        (Path(folder) / "requirements.txt").write_text(pinned)
+        _write(files, Path(folder))
+        (Path(folder) / ".pinned.txt").write_text("\n".join([*sources(files), pinned]))
         options = ["--no-deps", "--require-hashes", "--target", str(target.absolute())]
-        _uv("pip", "install", "--requirement", "requirements.txt", *options, *_fit(platform), folder=Path(folder))
+        _uv("pip", "install", "--requirement", ".pinned.txt", *options, *_fit(platform), folder=Path(folder))
 
 
-def pins(text: str) -> dict[str, str]:
-    """Name -> version of pinned requirements."""
-    return dict(_PIN.findall(text))
+def sources(files: Mapping[str, bytes], file: str = "requirements.txt") -> list[str]:
+    """The lines of requirements.txt, and of what it includes, that say where packages come from.
+
+    Where they name a folder of the project, it is relative to the project. They are no part of a resolution, but whoever
+    installs it needs them.
+    """
+    found: list[str] = []
+    waiting, seen = [file], set[str]()
+    while waiting:
+        file = waiting.pop()
+        seen.add(file)
+        for line in files.get(file, b"").decode("utf-8", "replace").splitlines():
+            written = line.partition(" #")[0].strip()
+            if match := _INCLUDED.match(written):
+                included = normpath(join(dirname(file), match[1]))
+                waiting += [included] if included not in seen else []
+            elif match := _SOURCE.match(written):
+                found.append(" ".join(filter(None, [match[1], _seen_from_the_root(match[2] or "", file)])))
+    return list(dict.fromkeys(found))
 
 
-def without(text: str, names: set[str]) -> str:
-    """Pinned requirements less those of some packages; each with its hashes on the lines below it."""
-    blocks = re.split(r"^(?=\S)", text, flags=re.MULTILINE)
-    return "".join(block for block in blocks if not (match := _PIN.match(block)) or match[1] not in names)
+def requirements(pinned: str) -> dict[str, str]:
+    """Package -> its part of a resolution, with the hashes on the lines below it; names as PyPI normalises them.
+
+    Beside `name==version` there are wheels by path or URL.
+    """
+    parts = re.split(r"^(?=[^\s#-])", pinned, flags=re.MULTILINE)
+    return {_package(part): part for part in parts if part[:1] not in {"", "#", "-", "\n"}}
+
+
+def pins(pinned: str) -> dict[str, str]:
+    """Name -> version of the requirements that are pinned to a version of an index."""
+    return {name: match[2] for name, part in requirements(pinned).items() if (match := _PIN.match(part))}
+
+
+def _package(part: str) -> str:
+    match = _PIN.match(part) or _DIRECT.match(part) or _WHEEL.match(part)
+    return re.sub(r"[-_.]+", "-", match[1] if match else part.split()[0]).lower()
+
+
+def _seen_from_the_root(place: str, file: str) -> str:
+    return f"./{normpath(join(dirname(file), place))}" if place.startswith(("./", "../")) else place
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
 
 
 def _fit(platform: Platform) -> list[str]:

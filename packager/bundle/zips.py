@@ -18,7 +18,7 @@ from packager.bundle.errors import BundleError
 from packager.bundle.parts import Part, code_part, packages_part, resolution
 from packager.bundle.platform import FLAVOURS, GLIBC, Platform, flavour_pins
 from packager.bundle.rules import LIMIT, refusals
-from packager.bundle.wheels import pins, without
+from packager.bundle.wheels import pins, requirements
 from packager.context import BuildContext, ContextFile
 from packager.manifest import Bundle
 from packager.spec import ApiSpec
@@ -67,16 +67,20 @@ def make_layers(
     """
     if not dependencies.get("requirements.txt", b"").strip():
         return {"flavour": packages_part(flavour, platform, cache, say)}
+    shared = pins(flavour)
     try:
-        resolved = resolution(dependencies, platform, flavour, cache)
+        resolved = requirements(resolution(dependencies, platform, flavour, cache))
+        if replaced := [name for name, text in resolved.items() if name in shared and not text.startswith(f"{name}==")]:
+            raise BundleError(f"it has its own {' and '.join(replaced)}")
     except BundleError as conflict:
-        text = dependencies["requirements.txt"] + b"\n" + "\n".join(pins(flavour)).encode()
-        resolved = resolution({**dependencies, "requirements.txt": text}, platform, "", cache)
+        text = dependencies["requirements.txt"] + b"\n" + "\n".join(shared).encode()
+        everything = resolution({**dependencies, "requirements.txt": text}, platform, "", cache)
         say(f"the flavour's layer is not shared: requirements.txt asks for other versions ({conflict})")
-        return {"packages": packages_part(resolved, platform, cache, say)}
-    own = without(resolved, set(pins(flavour)))
+        return {"packages": packages_part(everything, platform, cache, say, dependencies)}
     layers = {"flavour": packages_part(flavour, platform, cache, say)}
-    return {**layers, "packages": packages_part(own, platform, cache, say)} if pins(own) else layers
+    if own := "".join(text for name, text in resolved.items() if name not in shared):
+        layers["packages"] = packages_part(own, platform, cache, say, dependencies)
+    return layers
 
 
 def check_size(name: str, parts: Mapping[str, Part]) -> None:

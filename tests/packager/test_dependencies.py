@@ -13,6 +13,10 @@ PROJECT = {
     "wheels/ours-1.0-py3-none-any.whl": b"PK\x03\x04\x00 predictor.py",
     "wheels/theirs-1.0-py3-none-any.whl": b"PK\x03\x04\x00",
     "lib/pyproject.toml": b"",
+    "more/base.txt": b"-r extra.txt\n--find-links ./links\n--find-links ../wheels\n",
+    "more/extra.txt": b"requests\n",
+    "more/links/x-1.0-py3-none-any.whl": b"PK\x03\x04\x00",
+    "more/notes.txt": b"",
     "setup/apt.sh": b"apt-get install --yes libsndfile1\n",
 }
 
@@ -41,6 +45,12 @@ def test_files_that_an_installer_names_come_along() -> None:
     assert installed_by("requirements.txt", "-e ./lib\n") == {"lib/pyproject.toml"}
     assert len(installed_by("requirements.txt", "--find-links wheels/\nours\n")) == 2
     assert installed_by("dependencies.sh", 'bash "setup/apt.sh"\n') == {"setup/apt.sh"}
+
+
+def test_a_named_file_names_others_from_its_own_folder() -> None:
+    """As pip reads `-r` and `--find-links` in an included file; what lies beside it does not come along."""
+    found = installed_by("requirements.txt", "-r more/base.txt\n")
+    assert found == {name for name in PROJECT if name.startswith(("more/", "wheels/"))} - {"more/notes.txt"}
 
 
 def test_a_project_that_installs_itself_comes_whole() -> None:

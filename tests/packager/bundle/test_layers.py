@@ -15,7 +15,7 @@ from packager.bundle.errors import BundleError
 from packager.bundle.parts import Part, check_libraries, packages_part
 from packager.bundle.platform import Platform
 from packager.bundle.rules import LIMIT
-from packager.bundle.wheels import pins, resolve
+from packager.bundle.wheels import pins, requirements, resolve, sources
 from packager.bundle.zips import check_size, make_layers
 from tests.packager.bundle.test_elf import REAL, library
 from tests.packager.bundle.wheelhouse import wheel
@@ -79,6 +79,44 @@ def test_other_versions_than_the_flavours_win_in_one_layer(flavour: str, tmp_pat
     assert set(found) == {"packages"}
     assert found["packages"].packages["alpha"] < 2000
     assert "not shared" in said[0]
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        "./wheels/ours-1.0-py3-none-any.whl\n",
+        "ours @ file:wheels/ours-1.0-py3-none-any.whl\n",
+        "--find-links ./wheels\nours\n",
+        "-r more/base.txt\n",
+    ],
+    ids=["path", "url", "find-links", "included"],
+)
+@pytest.mark.parametrize("clash", ["", "alpha==2.0\n"], ids=["shared", "not shared"])
+def test_wheels_of_the_project_are_installed(requirements: str, clash: str, flavour: str, tmp_path: Path) -> None:
+    """However requirements.txt names them, and whether the flavour's layer is shared or not."""
+    wheel(tmp_path / "own", "ours", "1.0", {"ours.py": b"import beta\n"}, needs="beta")
+    files = {
+        "requirements.txt": (requirements + clash).encode(),
+        "more/base.txt": b"--find-links=../wheels  # ours\nours\n",
+        "wheels/ours-1.0-py3-none-any.whl": (tmp_path / "own/ours-1.0-py3-none-any.whl").read_bytes(),
+    }
+    found = make_layers(flavour, files, PLATFORM, tmp_path / "cache", print)
+    everything = {"python/beta.py", "python/ours.py"} | ({"python/alpha/__init__.py"} if clash else set())
+    assert names(found["packages"]) == everything
+    assert ("flavour" in found) is not bool(clash)
+
+
+def test_the_projects_own_build_of_a_flavours_package_wins(flavour: str, tmp_path: Path) -> None:
+    """Of the same version too: a second layer would be unpacked over the first."""
+    wheel(tmp_path / "own", "alpha", "1.0", {"alpha/ours.py": b""})
+    files = {
+        "requirements.txt": b"./alpha-1.0-py3-none-any.whl\n",
+        "alpha-1.0-py3-none-any.whl": (tmp_path / "own/alpha-1.0-py3-none-any.whl").read_bytes(),
+    }
+    said: list[str] = []
+    found = make_layers(flavour, files, PLATFORM, tmp_path / "cache", said.append)
+    assert {name: names(part) for name, part in found.items()} == {"packages": {"python/alpha/ours.py"}}
+    assert "it has its own alpha" in said[0]
 
 
 def test_no_solution_is_explained(flavour: str, tmp_path: Path) -> None:
@@ -201,6 +239,36 @@ def test_too_large_is_said_with_the_largest_packages(tmp_path: Path) -> None:
         check_size("api", {"packages": part, "function": Part(file=part.file, size=1, packages={}, saved={}, compiled=True)})
     listed = str(caught.value).splitlines()[1:]
     assert [line.split()[-1] for line in listed] == [f"package{number}" for number in range(13, 3, -1)]
+
+
+def test_where_packages_come_from_is_read_from_what_requirements_include(tmp_path: Path) -> None:
+    """Once each, options of all spellings, folders as seen from the project's root, files in a circle."""
+    files = {
+        "requirements.txt": b"-i https://a.example/simple  # ours\n--extra-index-url=https://b.example\n-r sub/more.txt\nbeta\n",
+        "sub/more.txt": b"-f ../wheels\n--find-links ./here\n--requirement=../requirements.txt\n--no-index\n-rlast.txt\n",
+        "sub/last.txt": b"--trusted-host b.example\n# -f nowhere\n--find-links https://c.example/wheels\n",
+    }
+    assert sources(files) == [
+        "-i https://a.example/simple",
+        "--extra-index-url https://b.example",
+        "-f ./wheels",
+        "--find-links ./sub/here",
+        "--no-index",
+        "--trusted-host b.example",
+        "--find-links https://c.example/wheels",
+    ]
+
+
+def test_requirements_of_a_resolution() -> None:
+    """Each with its hashes, whatever it is; comments and options are none."""
+    text = (
+        "# made\n--no-index\nAlpha_x==1.0 \\\n    --hash=sha256:1\n    # via beta\n"
+        "./w/ours.a-1.0-py3-none-any.whl \\\n    --hash=sha256:2\nb[c] @ https://d/e.whl\n"
+    )
+    found = requirements(text)
+    assert list(found) == ["alpha-x", "ours-a", "b"]
+    assert "".join(found.values()) == text.removeprefix("# made\n--no-index\n")
+    assert pins(text) == {"alpha-x": "1.0"}
 
 
 def test_pins_of_a_resolution(flavour: str) -> None:

@@ -44,6 +44,18 @@ def test_the_lock_names_every_package_with_hashes_and_leaves_the_project_alone(
     assert capsys.readouterr().out.splitlines()[-2:] == ["unchanged echo", "next: cdk deploy --all"]
 
 
+def test_the_lock_keeps_wheels_of_the_project(shop: Path) -> None:
+    """They are named as before, with hashes, and so is the folder that another file says has more."""
+    wheel(shop / "wheels", "ours", "1.0", {"ours.py": b""}, needs="theirs")
+    wheel(shop / "more/wheels", "theirs", "1.0", {"theirs.py": b""})
+    (shop / "requirements.txt").write_text("./wheels/ours-1.0-py3-none-any.whl\n-r more/base.txt\n")
+    (shop / "more/base.txt").write_text("--find-links ./wheels\n")
+    assert main(["synth", "--lock"]) == 0
+    text = (shop / "cxpack.out/echo/dependencies/requirements.txt").read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert lines == ["--find-links ./more/wheels", "theirs==1.0 \\", "./wheels/ours-1.0-py3-none-any.whl \\"]
+
+
 def test_without_lock_nothing_is_resolved(shop: Path) -> None:
     """The build takes what requirements.txt says, and synth needs no index: there is none here that has gamma."""
     (shop / "requirements.txt").write_text("gamma\n")
