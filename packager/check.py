@@ -3,15 +3,16 @@
 Nothing is written and nobody is asked, unless S3 is to be: no network, no AWS account, no import of the user's code.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from packager import compatibility, guards
 from packager.bundle.rules import refusals
-from packager.context import BuildContext, FilesWithout, assemble
+from packager.context import BuildContext, assemble, pack_models
 from packager.fault import Fault
 from packager.grants import asks_aws, s3_grants
 from packager.images import FLAVOURS, base_image, python_version
@@ -95,14 +96,19 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
     problems = list(reading.problems)
     apis = []
 
-    @cache  # the APIs of a file share its project
-    def files_without(folders: tuple[Path, ...]) -> Sequence[ProjectFile]:
-        return project_files(file.parent, file, folders)
+    served = [spec for spec in reading.apis if spec.kind == "RealtimeAPI"]
+    packed = {spec.name: [source for source, _ in pack_models(spec.served, file.parent)[1]] for spec in served}
+
+    @cache  # the APIs of a file share its project; a model belongs to the image of the API that names it
+    def project() -> Sequence[ProjectFile]:
+        return project_files(file.parent, file, tuple(chain.from_iterable(packed.values())))
 
     for spec in reading.apis:
         if spec.kind == "RealtimeAPI":
-            api, found = _place(spec, file, files_without)
+            api, found = _place(spec, file, project)
             problems += found
+            if len(served) > 1:
+                problems += [_problem(spec, fault) for fault in guards.packed(packed[spec.name], file.parent)]
         else:
             api = CheckedApi(spec=spec)
         apis.append(api)
@@ -113,10 +119,10 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
     return Check(file=file, apis=tuple(apis), problems=in_order(problems))
 
 
-def _place(spec: ApiSpec, file: Path, files_without: FilesWithout) -> tuple[CheckedApi, list[Problem]]:
+def _place(spec: ApiSpec, file: Path, project: Callable[[], Sequence[ProjectFile]]) -> tuple[CheckedApi, list[Problem]]:
     flavour = FLAVOURS[spec.served.predictor.type, spec.served.accelerator]
     try:
-        context = assemble(spec, file.parent, files_without, flavour)
+        context = assemble(spec, file.parent, project(), flavour)
     except OutsideProject as error:
         return CheckedApi(spec=spec), [spec.problem("predictor.path", "cxpack.outside_project", str(error))]
     python = python_version(flavour, spec.deploy.python, written="deploy.python" in spec.places)

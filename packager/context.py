@@ -6,7 +6,7 @@ clock or the hash seed.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -87,17 +87,9 @@ class BuildContext:
         return {file.path.removeprefix(folder): file.read() for file in self.files if file.path.startswith(folder)}
 
 
-FilesWithout = Callable[[tuple[Path, ...]], Sequence[ProjectFile]]
-"""The project's files less those in some folders."""
-
-
-def assemble(api: ApiSpec, project: Path, files_without: FilesWithout, flavour: Flavour) -> BuildContext:
-    """The context of a RealtimeAPI of the project in folder `project`.
-
-    Raises OutsideProject when a link leaves the project.
-    """
+def assemble(api: ApiSpec, project: Path, sources: Sequence[ProjectFile], flavour: Flavour) -> BuildContext:
+    """The context of a RealtimeAPI of the project in folder `project`, whose files but for packed models are `sources`."""
     serve, models = pack_models(api.served, project)
-    sources = files_without(tuple(source for source, _ in models))
     return BuildContext(
         api.name,
         tuple(

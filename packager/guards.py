@@ -1,8 +1,9 @@
 """What a build context holds that was hardly meant to be in it: large files, secrets, models for S3, another machine's code."""
 
 import fnmatch
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from packager.bundle.elf import MAGIC, read_library
@@ -32,6 +33,23 @@ SECRETS = (
     "terraform.tfstate",
 )
 """Names of files that hold keys. Hidden ones (`.aws`, `.netrc`) are never packed; `.env` has a warning of its own."""
+MODELS = (
+    ".bst",
+    ".ckpt",
+    ".h5",
+    ".hdf5",
+    ".joblib",
+    ".keras",
+    ".onnx",
+    ".pb",
+    ".pickle",
+    ".pkl",
+    ".pt",
+    ".pth",
+    ".safetensors",
+    ".tflite",
+)
+"""How names of files end that hold a trained model."""
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 _SECRET = re.compile("|".join(map(fnmatch.translate, SECRETS)))
 
@@ -39,12 +57,21 @@ _SECRET = re.compile("|".join(map(fnmatch.translate, SECRETS)))
 def findings(files: Iterable[tuple[str, int]]) -> Iterator[Fault]:
     """Faults of a context's files, given as (path in the context, bytes)."""
     models = 0
+    beside_the_code: dict[str, int] = {}
     for path, size in files:
         folder, _, inside = path.partition("/")
         if folder == "models":
             models += size
         elif folder == "project":
             yield from _of_project(inside, size)
+            if inside.endswith(MODELS) and size <= LARGE_FILE:
+                beside_the_code[inside] = size
+    if beside_the_code:
+        message = (
+            f"{_listed(list(beside_the_code))} beside the code: an edited line builds and pushes these "
+            f"{_shown(sum(beside_the_code.values()))} of models again; one that a model path names has a layer of its own"
+        )
+        yield Fault("predictor", "cxpack.model_file", message, severity="note")
     if models > PACKED_MODELS:
         message = (
             f"the models are {_shown(models)}, and an image is to hold at most {_shown(PACKED_MODELS)}; copy them to S3 "
@@ -75,6 +102,14 @@ def libraries(files: Iterable[ContextFile], architecture: str, glibc: tuple[int,
             yield Fault("predictor", "cxpack.foreign_library", message, severity="warning")
 
 
+def packed(models: Iterable[Path], project: Path) -> Iterator[Fault]:
+    """What one API of several packs as its models: not in the others' images, which somebody may have relied on."""
+    inside = sorted(os.path.relpath(model, project) for model in models if model.resolve().is_relative_to(project.resolve()))
+    if inside:
+        message = f"{_listed(inside)} is packed for this API, and left out of the images of the others"
+        yield Fault("predictor.models", "cxpack.packed_models", message, severity="note")
+
+
 def environments(project: Path) -> Iterator[Fault]:
     """Virtual environments in the project's folder: never packed, which somebody may have relied on."""
     for file in sorted(project.glob("*/pyvenv.cfg")):
@@ -97,5 +132,11 @@ def _of_project(path: str, size: int) -> Iterator[Fault]:
         yield Fault("predictor", "cxpack.large_file", message, severity="warning")
 
 
+def _listed(paths: Sequence[str]) -> str:
+    shown = 3
+    return ", ".join(paths[:shown]) + (f" and {len(paths) - shown} more" if len(paths) > shown else "")
+
+
 def _shown(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+    unit, name = next(((unit, name) for unit, name in ((2**30, "GiB"), (2**20, "MiB")) if size >= unit), (2**10, "KiB"))
+    return f"{size / unit:.1f} {name}"

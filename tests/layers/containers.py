@@ -119,17 +119,29 @@ class Image:
         return found[::-1]
 
 
-def build(context: Path, name: str) -> Image:
-    """The image of a context, on our base; layers of earlier builds are used again."""
+def build(context: Path, name: str, netrc: str = "") -> Image:
+    """The image of a context, on our base; layers of earlier builds are used again. `netrc` is the secret of that name."""
     STORE.mkdir(parents=True, exist_ok=True)
     make_base()
     say(f"building {name}")
     with tempfile.TemporaryDirectory() as folder:
-        secret = Path(folder) / "pip.conf"
-        secret.write_text(pip_configuration())
-        options = ["--isolation", "chroot", "--layers", "--build-arg", f"BASE_IMAGE={BASE}", "--secret", f"id=pip,src={secret}"]
+        options = ["--isolation", "chroot", "--layers", "--build-arg", f"BASE_IMAGE={BASE}"]
+        for secret, text in {"pip": pip_configuration(), "netrc": netrc}.items():
+            if text:
+                (Path(folder) / secret).write_text(text)
+                options += ["--secret", f"id={secret},src={folder}/{secret}"]
         buildah("build", *options, "--tag", f"localhost/{name}", context)
     return Image(f"localhost/{name}")
+
+
+@contextmanager
+def mounted(image: Image) -> Iterator[Path]:
+    """The image's root file system, as whoever may pull the image can read it."""
+    name = buildah("from", image.name)
+    try:
+        yield Path(buildah("mount", name))
+    finally:
+        buildah("rm", name)
 
 
 def pip_configuration() -> str:
@@ -155,14 +167,12 @@ def running(image: Image, *command: str, environment: Mapping[str, str], mount: 
     """
     config = image.config
     with ExitStack() as stack:
-        name = buildah("from", image.name)
-        stack.callback(buildah, "rm", name)
-        root = buildah("mount", name)
+        root = stack.enter_context(mounted(image))
         tmp = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         tmp.chmod(0o1777)
         variables = [*config["Env"], *(f"{name}={value}" for name, value in environment.items())]
         engine = ["unshare", "--mount", "--pid", "--fork", "bash", "-ec", CONTAINER, "container"]
-        place = [root, str(tmp), str(mount or ""), f"{config['User']}:nogroup", config["WorkingDir"]]
+        place = [str(root), str(tmp), str(mount or ""), f"{config['User']}:nogroup", config["WorkingDir"]]
         process = subprocess.Popen([*engine, *place, *variables, *command], env={"PATH": search_path()}, stdout=subprocess.PIPE)
         container = Container(process)
         try:

@@ -65,7 +65,10 @@ def test_a_zip_runs_under_the_emulator(predictor: str, managed_runtime: Path, tm
     variables = {**os.environ, "XDG_CACHE_HOME": str(CACHE)}
     subprocess.run([sys.executable, "-m", "packager", "synth", project / "cortex.yaml"], check=True, cwd=ROOT, env=variables)
 
-    (api, *_) = json.loads((project / "cxpack.out/manifest.json").read_text())["apis"]
+    (api, *others) = json.loads((project / "cxpack.out/manifest.json").read_text())["apis"]
+    for part in range(len(api["bundle"]["layers"])):
+        (inode,) = {(project / "cxpack.out" / each["bundle"]["layers"][part]).stat().st_ino for each in (api, *others)}
+        assert inode, "APIs share their layers' files"
     unpack(project / "cxpack.out" / api["bundle"]["code"], tmp_path / "var/task")
     for layer in api["bundle"]["layers"]:
         unpack(project / "cxpack.out" / layer, tmp_path / "opt")

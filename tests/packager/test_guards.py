@@ -42,6 +42,34 @@ def test_large_files_are_warned_of() -> None:
     assert fault.message.startswith("weights.bin has 3.0 GiB; list it in .cortexignore, or keep it in S3")
 
 
+def test_models_beside_the_code_are_told(tmp_path: Path) -> None:
+    """All in one line, with what an edit costs; a large one has its own warning, a packed one is where it should be."""
+    files = [("project/a.onnx", 3 * 2**20), ("project/b/c.pkl", 2**19), ("project/d.h5", 1), ("project/e.pt", 1)]
+    (fault,) = findings([*files, ("models/iris/1/model.onnx", 5), ("project/notes.txt", 5)])
+    assert (fault.code, fault.severity) == ("cxpack.model_file", "note")
+    assert fault.message.startswith(
+        "a.onnx, b/c.pkl, d.h5 and 1 more beside the code: an edited line builds and pushes these 3.5 MiB"
+    )
+    assert codes(("project/f.onnx", LARGE_FILE + 1)) == [("cxpack.large_file", "warning")]
+
+
+def test_an_image_carries_its_own_models_only(tmp_path: Path) -> None:
+    """A packed model is in the image of the API that names it, in no other, and several APIs are told so."""
+    apis = "".join(
+        f"- name: {name}\n  predictor: {{type: onnx, path: {name}.py, model_path: {name}/}}\n" for name in ("one", "two")
+    )
+    code = "class ONNXPredictor:\n    def __init__(self, onnx_client, config): ...\n    def predict(self, payload): ...\n"
+    project = a_project(tmp_path, apis, one_dot_py=code, two_dot_py=code, one__1__m_dot_onnx=b"1", two__1__m_dot_onnx=b"2")
+    checked = check(project)
+    assert {problem.message for problem in checked.problems} == {
+        f"{name} is packed for this API, and left out of the images of the others" for name in ("one", "two")
+    }
+    for api in checked.apis:
+        assert api.context is not None
+        held = [(file.path, file.read()) for file in api.context.files if file.path.endswith(".onnx")]
+        assert held == [("models/_cortex_default/1/m.onnx", {"one": b"1", "two": b"2"}[api.spec.name])]
+
+
 def test_models_beyond_the_limit_are_refused() -> None:
     """All of them together, with the way to S3."""
     (fault,) = findings([("models/a/1/model.onnx", PACKED_MODELS), ("models/b/1/model.onnx", 2**30)])

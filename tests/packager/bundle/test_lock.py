@@ -53,7 +53,7 @@ def test_the_lock_keeps_wheels_of_the_project(shop: Path) -> None:
     assert main(["synth", "--lock"]) == 0
     text = (shop / "cxpack.out/echo/dependencies/requirements.txt").read_text()
     lines = [line for line in text.splitlines() if not line.startswith(" ")]
-    assert lines == ["--find-links ./more/wheels", "theirs==1.0 \\", "./wheels/ours-1.0-py3-none-any.whl \\"]
+    assert lines == ["--find-links ./more/wheels", "./wheels/ours-1.0-py3-none-any.whl \\", "theirs==1.0 \\"]
 
 
 def test_without_lock_nothing_is_resolved(shop: Path) -> None:
