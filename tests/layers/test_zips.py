@@ -43,7 +43,7 @@ def platform(architecture: Any = "x86_64") -> Platform:
 def managed_runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What Lambda's own Python runtime brings: /var/runtime with its interface client and boto3."""
     folder = tmp_path_factory.mktemp("runtime")
-    install(resolve({"requirements.txt": b"awslambdaric\nboto3\n"}, platform()), platform(), folder)
+    install(resolve({"requirements.txt": b"awslambdaric\nboto3\n"}, platform()), platform(), folder, {})
     return folder
 
 
