@@ -4,7 +4,6 @@
 clock or the hash seed.
 """
 
-import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,15 +122,14 @@ def pack_models(serve: ServeSpec, project: Path) -> tuple[ServeSpec, list[tuple[
         packed.append((source, inside))
         return inside if source.is_file() else f"{inside}/"
 
-    moved = dataclasses.replace(
-        models,
+    moved = models._replace(
         paths=tuple(
             ModelPath(name=model.name, path=pack(model.path, model.name), signature_key=model.signature_key)
             for model in models.paths
         ),
         dir=None if models.dir is None else pack(models.dir, "dir"),
     )
-    return dataclasses.replace(serve, predictor=dataclasses.replace(serve.predictor, models=moved)), packed
+    return serve._replace(predictor=serve.predictor._replace(models=moved)), packed
 
 
 def local_path(path: str, project: Path) -> Path:

@@ -1,15 +1,16 @@
 """api.json: all that a serving process must know of one API, and the names it shares with the stacks.
 
 Standard library only: the packager writes this file, the CDK app reads parts of it, and a Lambda start pays for
-every module that it imports. The packager has validated everything; `ServeSpec.load` checks the format number only.
+every module that it imports and every class that it makes (a dataclass takes eight times what a named tuple does). The
+packager has validated everything; `ServeSpec.load` checks the format number only.
 
 Nothing in it depends on the bytes of project files or on compute sizes, so that changing `compute.mem` rebuilds no image.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 FORMAT = 1
 """Number of the api.json layout. A runtime refuses any other and says which command to run again."""
@@ -49,8 +50,7 @@ class FormatError(Exception):
     """api.json was written by another version of cxpack, or is no api.json."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPath:
+class ModelPath(NamedTuple):
     """One entry of `models.paths`, or the single `model_path` under the name SINGLE_MODEL.
 
     `path` is an `s3://bucket/prefix/`, an absolute folder, or a folder relative to the one that holds api.json. A path
@@ -62,8 +62,7 @@ class ModelPath:
     signature_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsSpec:
+class ModelsSpec(NamedTuple):
     """Where the API's models are: exactly one of `paths` (non-empty) and `dir`; the two counts come together.
 
     `cache_size` and `disk_cache_size` count model versions; `cache_bytes` and `disk_cache_bytes` are budgets beside the
@@ -91,23 +90,21 @@ class ModelsSpec:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchingSpec:
+class BatchingSpec(NamedTuple):
     """`server_side_batching`: at most `max_batch_size` calls a run, waiting at most `batch_interval_s` seconds for them."""
 
     max_batch_size: int
     batch_interval_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PredictorSpec:
+class PredictorSpec(NamedTuple):
     """The `predictor` section. `path` and `python_path` are relative to the project's folder; `config` is the user's."""
 
     type: PredictorTypeName
     path: str
     python_path: str | None = None
-    config: dict[str, Any] = field(default_factory=dict)
-    env: dict[str, str] = field(default_factory=dict)
+    config: Mapping[str, Any] = MappingProxyType({})
+    env: Mapping[str, str] = MappingProxyType({})
     models: ModelsSpec | None = None
     batching: BatchingSpec | None = None
     processes_per_replica: int = 1
@@ -115,16 +112,14 @@ class PredictorSpec:
     log_level: LogLevel = "info"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonitoringSpec:
+class MonitoringSpec(NamedTuple):
     """The `monitoring` section: `key` names a top-level key of the returned dict, None means the value itself."""
 
     model_type: MonitoredType
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServeSpec:
+class ServeSpec(NamedTuple):
     """One API as its serving process sees it. `endpoint` begins with `/`; `warmup` is a JSON file of the project."""
 
     name: str
@@ -137,7 +132,7 @@ class ServeSpec:
 
     def dump(self) -> str:
         """The text of api.json: sorted keys, two spaces, a newline at the end; the same spec gives the same text."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json.dumps({"format": FORMAT, **_plain(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @classmethod
     def load(cls, text: str) -> "ServeSpec":
@@ -166,3 +161,12 @@ class ServeSpec:
             ),
             monitoring=None if monitoring is None else MonitoringSpec(**monitoring),
         )
+
+
+def _plain(value: Any) -> Any:
+    """The same in dicts and lists."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,6 +1,5 @@
 """`/-/status`: what one API has loaded, and how full its caches are."""
 
-from dataclasses import asdict
 from typing import Any
 
 from runtime_handler.models.model import CacheStatus, TierStatus
@@ -12,9 +11,10 @@ NO_MODELS = CacheStatus(memory=TierStatus(used=0, limit=None), disk=TierStatus(u
 def status_of(service: Service) -> dict[str, Any]:
     """The body of `/-/status`; an API that is not ready has no models yet."""
     models = service.models
+    cache = NO_MODELS if models is None else models.cache()
     return {
         "api": service.spec.name,
         "ready": service.ready,
-        "models": [] if models is None else [asdict(status) for status in models.status()],
-        "cache": asdict(NO_MODELS if models is None else models.cache()),
+        "models": [] if models is None else [status._asdict() for status in models.status()],
+        "cache": {"memory": cache.memory._asdict(), "disk": cache.disk._asdict()},
     }

@@ -1,7 +1,6 @@
 """From a checked file to a running `cxpack local`: which APIs are served, from which contexts."""
 
 import asyncio
-import dataclasses
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -106,12 +105,11 @@ def _models_in_place(serve: ServeSpec, project: Path) -> ServeSpec:
     def absolute(path: str) -> str:
         return path if path.startswith("s3://") else str(local_path(path, project).resolve())
 
-    placed = dataclasses.replace(
-        models,
-        paths=tuple(dataclasses.replace(model, path=absolute(model.path)) for model in models.paths),
+    placed = models._replace(
+        paths=tuple(model._replace(path=absolute(model.path)) for model in models.paths),
         dir=None if models.dir is None else absolute(models.dir),
     )
-    return dataclasses.replace(serve, predictor=dataclasses.replace(serve.predictor, models=placed))
+    return serve._replace(predictor=serve.predictor._replace(models=placed))
 
 
 def _replica(api: CheckedApi, folder: Path, project: Path, say: Say) -> Replica:

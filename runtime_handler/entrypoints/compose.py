@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +48,7 @@ def without_models(spec: ServeSpec) -> ServeSpec:
         raise StartError(f"{spec.name}: SAGEMAKER_MULTI_MODEL is set, but the predictor has no models in cortex.yaml")
     kept = ModelsSpec(signature_key=models.signature_key, cache_size=models.cache_size, cache_bytes=models.cache_bytes)
     # One process: the platform tells one of them what to load, and any may be asked to predict.
-    return replace(spec, predictor=replace(spec.predictor, models=kept, processes_per_replica=1))
+    return spec._replace(predictor=spec.predictor._replace(models=kept, processes_per_replica=1))
 
 
 def with_sagemaker_model(spec: ServeSpec, folder: Path) -> ServeSpec:
@@ -60,17 +59,19 @@ def with_sagemaker_model(spec: ServeSpec, folder: Path) -> ServeSpec:
     keys = [models.signature_key, *(path.signature_key for path in models.paths if models.single)]
     key = next((key for key in reversed(keys) if key is not None), None)
     only = ModelsSpec(paths=(ModelPath(name=SINGLE_MODEL, path=str(folder), signature_key=key),))
-    return replace(spec, predictor=replace(spec.predictor, models=only))
+    return spec._replace(predictor=spec.predictor._replace(models=only))
 
 
-@dataclass(slots=True)
 class Composed:
     """A service, not started, and its recorder; `manager` and `places` are there once models are opened."""
 
-    service: Service
-    recorder: EmfRecorder
-    manager: "Manager | None" = None
-    places: "Places | None" = None
+    __slots__ = ("manager", "places", "recorder", "service")
+
+    def __init__(self, service: Service, recorder: EmfRecorder) -> None:
+        self.service = service
+        self.recorder = recorder
+        self.manager: Manager | None = None
+        self.places: Places | None = None
 
 
 SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}

@@ -3,8 +3,8 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime_handler.contract import METRICS_NAME
 from runtime_handler.errors import StartError
@@ -13,8 +13,7 @@ from runtime_handler.logs import FORMATS, LogFormat
 MOST_PORT = 65_535
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """Where things are and how often they are looked at; times in seconds."""
 
     api_json: Path

@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from runtime_handler.models.layout import FoundVersion, Layout, read_model
 from runtime_handler.models.model import ModelId
@@ -21,8 +21,7 @@ MISSES = 2
 """Listings in succession that must lack a version before it counts as deleted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
+class Files(NamedTuple):
     """The files of one version as one listing showed them; `folder` lies below the model's, paths are relative to it."""
 
     folder: str
@@ -32,8 +31,7 @@ class Files:
     modified: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(NamedTuple):
     """One version. `files` are what the last listing showed and `problem` what is wrong with them.
 
     `since` is our clock when these files were first seen, `steady` whether they stood still for the settle time;
@@ -51,8 +49,7 @@ class Version:
     watched: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownModel:
+class KnownModel(NamedTuple):
     """One model: the last listing of it, None when all that is known comes from our own disk, and its versions by number."""
 
     name: str
@@ -79,8 +76,7 @@ class KnownModel:
 Catalog = Mapping[str, KnownModel]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(NamedTuple):
     """When a version may be loaded: its predictor type's layout, the settle time, and the marker of a finished upload."""
 
     layout: Layout
@@ -105,7 +101,7 @@ def refresh(known: Catalog, scan: Scan, rules: Rules, *, now: float) -> Catalog:
         else:
             versions = _missed(before.versions.values())
             if versions:
-                models[name] = replace(before, versions=versions)
+                models[name] = before._replace(versions=versions)
     return models
 
 
@@ -123,7 +119,7 @@ def from_disk(entries: Mapping[tuple[ModelId, str], Files]) -> Catalog:
 def present(catalog: Catalog) -> Catalog:
     """The catalog without what its last scan lacked: at a start, what an earlier run had seen proves nothing."""
     models = {
-        name: replace(model, versions={number: version for number, version in model.versions.items() if not version.missing})
+        name: model._replace(versions={number: version for number, version in model.versions.items() if not version.missing})
         for name, model in catalog.items()
     }
     return {name: model for name, model in models.items() if model.versions or model.listed is not None}
@@ -210,5 +206,5 @@ def _age(files: Files, source_now: float) -> float:
 
 def _missed(versions: Iterable[Version]) -> dict[int, Version]:
     return {
-        version.id.version: replace(version, missing=version.missing + 1) for version in versions if version.missing + 1 < MISSES
+        version.id.version: version._replace(missing=version.missing + 1) for version in versions if version.missing + 1 < MISSES
     }

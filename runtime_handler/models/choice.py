@@ -1,11 +1,10 @@
 """What "latest" means now, and what is worth loading before anybody asks: pure functions over the versions of one model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One version: in memory; may be loaded (its files settled and it is not backing off); in memory from older files."""
 
     version: int

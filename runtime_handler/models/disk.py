@@ -14,7 +14,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime_handler.errors import NoCapacity
@@ -25,14 +24,16 @@ from runtime_handler.models.model import ModelId, TierStatus
 from runtime_handler.models.records import Key
 
 
-@dataclass(slots=True)
 class Entry:
     """One version on disk. `users` counts loads that read it now."""
 
-    folder: Path
-    files: Files
-    users: int = 0
-    touched: int = field(default_factory=next_use)
+    __slots__ = ("files", "folder", "touched", "users")
+
+    def __init__(self, folder: Path, files: Files, users: int = 0) -> None:
+        self.folder = folder
+        self.files = files
+        self.users = users
+        self.touched = next_use()
 
 
 class DiskTier:

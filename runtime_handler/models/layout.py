@@ -7,7 +7,7 @@ is told from a whole one by its listing alone.
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runtime_handler.models.version import UNVERSIONED, folder_version
 
@@ -18,8 +18,7 @@ _SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(NamedTuple):
     """The rule of one predictor type.
 
     `problem` takes the paths of one version, relative to its folder, and returns None when they are a complete
@@ -41,8 +40,7 @@ class Layout:
         return "\n".join([*plain, "or", *versioned])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundVersion:
+class FoundVersion(NamedTuple):
     """One version: its folder below the model path (empty, or ending in a slash), its files relative to that folder."""
 
     folder: str
@@ -50,8 +48,7 @@ class FoundVersion:
     problem: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundModel:
+class FoundModel(NamedTuple):
     """What lies below one model path: versions, whole or not, and `stray` files that belong to none of them."""
 
     versions: Mapping[int, FoundVersion]

@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -41,17 +40,19 @@ class Pool(Protocol):
         """Take no more."""
 
 
-@dataclass(slots=True, eq=False)
 class Load:
     """One load in flight. When `done` is set, the model is in memory and in the leases that waited, or there is an `error`.
 
     The load itself does not hold the model: whoever held it longer than the requests do would break the cache's limit.
     """
 
-    order: Order
-    done: threading.Event = field(default_factory=threading.Event)
-    waiting: list[lease.Lease] = field(default_factory=list)
-    error: ServeError | None = None
+    __slots__ = ("done", "error", "order", "waiting")
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.done = threading.Event()
+        self.waiting: list[lease.Lease] = []
+        self.error: ServeError | None = None
 
 
 class Loads:

@@ -7,7 +7,6 @@ a model that was replaced or deleted while a request uses it keeps its slot unti
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from itertools import count
 
 from runtime_handler.errors import NoCapacity
@@ -18,14 +17,16 @@ next_use = count().__next__
 """Numbers uses in their order, in both tiers; a clock may not tell two of them apart."""
 
 
-@dataclass(slots=True, eq=False)
 class Resident:
     """One loaded version. `touched` orders uses, `last_access` is Unix seconds, `bytes` what the budget counts."""
 
-    model: Model
-    bytes: int
-    last_access: float | None = None
-    touched: int = field(default_factory=next_use)
+    __slots__ = ("bytes", "last_access", "model", "touched")
+
+    def __init__(self, model: Model, bytes: int) -> None:
+        self.model = model
+        self.bytes = bytes
+        self.last_access: float | None = None
+        self.touched = next_use()
 
 
 class MemoryTier:

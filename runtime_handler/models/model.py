@@ -1,7 +1,6 @@
 """A model as requests see it, and what `/-/status` says of one; the interface between predictors and the manager."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from runtime_handler.contract import SINGLE_MODEL
@@ -21,7 +20,6 @@ class ModelId(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
     """A loaded version, equal to itself alone.
 
@@ -29,13 +27,13 @@ class Model:
     model alive, whatever the cache evicts meanwhile; nobody has to give it back.
     """
 
-    id: ModelId
-    value: Any
-    fingerprint: str
+    __slots__ = ("fingerprint", "id", "value")
+
+    def __init__(self, *, id: ModelId, value: Any, fingerprint: str) -> None:
+        self.id, self.value, self.fingerprint = id, value, fingerprint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelStatus:
+class ModelStatus(NamedTuple):
     """One version of one model. `last_access` and `next_retry` are Unix seconds, `bytes` the size on disk."""
 
     name: str
@@ -49,16 +47,14 @@ class ModelStatus:
     next_retry: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TierStatus:
+class TierStatus(NamedTuple):
     """Model versions held by one cache tier, and how many it may hold (None: no limit)."""
 
     used: int
     limit: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheStatus:
+class CacheStatus(NamedTuple):
     """Both tiers of the model cache."""
 
     memory: TierStatus

@@ -1,9 +1,9 @@
 """One version to load: which files, where they come from, and who may have to leave for it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.model import ModelId
@@ -15,8 +15,7 @@ MEMORY_FACTOR = 1.3
 """Bytes in memory of a model, over its bytes on disk: what `cache_bytes` counts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """One version to load: which files, found in which listing (None: they must be on disk).
 
     Others make room for it, but those to `keep`, and none at all without `evict`; `wait_s` is how long it waits for room.

@@ -1,8 +1,9 @@
 """One look at everything that an API's models may be in: which objects each model path holds now."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from runtime_handler.contract import ModelPath, ModelsSpec
 from runtime_handler.models.layout import BOOKKEEPING, unusable
@@ -15,8 +16,7 @@ _SHARE_AGAIN = 100
 """Scans after which paths that were cheaper to list one by one are tried together again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(NamedTuple):
     """What one model path holds.
 
     Paths of `objects` are relative to `folder`, which is where the model lies in `source`; `now` is the source's clock.
@@ -31,12 +31,11 @@ class Listed:
     pin: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(NamedTuple):
     """One look. Of the models in `failed` nothing is known, nor, with `error`, of any; others that are absent are gone."""
 
     models: Mapping[str, Listed]
-    failed: Mapping[str, SourceError] = field(default_factory=dict)
+    failed: Mapping[str, SourceError] = MappingProxyType({})
     error: SourceError | None = None
 
 

@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.recorder import Recorder
@@ -122,7 +121,7 @@ class Updates:
         # It lacks what exists, or the store does not say: then nothing that it lacks is known to be gone.
         error = SourceError(f"the listing lacked objects of {len(lost)} models that are not known to be gone")
         models = {name: listed for name, listed in scan.models.items() if name not in lost}
-        return replace(scan, models=models, failed={**scan.failed, **dict.fromkeys(lost, error)})
+        return scan._replace(models=models, failed={**scan.failed, **dict.fromkeys(lost, error)})
 
     def _gone(self, name: str, path: str) -> bool:
         listed = self._shelf.catalog[name].listed

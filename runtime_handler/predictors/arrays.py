@@ -6,9 +6,8 @@ so that a flat list fits `[1, 4]` and `[N, 4]` alike.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime_handler.errors import BadModelInput
 
@@ -19,8 +18,7 @@ Shape = tuple[int, ...]
 """Dimensions; -1 is an unknown one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputSignature:
+class InputSignature(NamedTuple):
     """One input of a model; `dtype` is numpy's, `object` for strings."""
 
     name: str

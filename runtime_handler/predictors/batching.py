@@ -9,7 +9,6 @@ it, every caller would find itself alone, and none would ever share a run.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from runtime_handler.contract import BatchingSpec
@@ -38,15 +37,15 @@ class Batchable(Protocol[Feed, Outputs]):
         """One run of the model."""
 
 
-@dataclass(slots=True, eq=False)
 class _Call(Generic[Feed, Outputs]):
-    feed: Feed
-    kind: Any
-    rows: int
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    outputs: Outputs | None = None
-    error: BaseException | None = None
-    leads: bool = False
+    __slots__ = ("error", "feed", "kind", "leads", "outputs", "rows", "turn")
+
+    def __init__(self, feed: Feed, kind: Any, rows: int) -> None:
+        self.feed, self.kind, self.rows = feed, kind, rows
+        self.turn = threading.Lock()
+        self.outputs: Outputs | None = None
+        self.error: BaseException | None = None
+        self.leads = False
 
 
 class Batcher(Generic[Feed, Outputs]):

@@ -9,10 +9,9 @@ because it keeps the largest batch's memory until the process ends.
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime_handler.contract import PredictorSpec
 from runtime_handler.errors import BadModelInput
@@ -44,8 +43,7 @@ NUMPY_TYPES = {
 """ONNX's name of an input's type -> numpy's."""
 
 
-@dataclass(frozen=True, slots=True)
-class OnnxModel:
+class OnnxModel(NamedTuple):
     """A loaded version: its session, what it takes, and what the session raises when it does not take something."""
 
     session: Any
@@ -77,8 +75,7 @@ class OnnxModel:
         return [[part[caller] for part in parts if part is not None] for caller in range(len(rows))]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What a version is in memory: the model, and how its calls run, one by one or in batches."""
 
     model: OnnxModel

@@ -5,9 +5,8 @@ Cortex asked TensorFlow Serving; one process less is one less to keep alive, and
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime_handler.contract import PredictorSpec
 from runtime_handler.errors import BadModelInput
@@ -25,8 +24,7 @@ Feed = Mapping[str, Any]
 """Input name -> tensor; outputs likewise."""
 
 
-@dataclass(frozen=True, slots=True)
-class TensorFlowModel:
+class TensorFlowModel(NamedTuple):
     """A loaded version: one signature of it with its key, and what that takes (input name -> TensorSpec)."""
 
     loaded: Any
@@ -71,8 +69,7 @@ class TensorFlowModel:
         return [{name: part[caller] for name, part in parts.items() if part is not None} for caller in range(len(rows))]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What a version is in memory: the model, and how its calls run, one by one or in batches."""
 
     model: TensorFlowModel

@@ -106,8 +106,8 @@ def test_models_in_every_shape_mean_the_same(kind: str, older: str, current: str
     assert new.serve is not None
     expected = new.serve.predictor.models
     if expected is not None and expected.single:  # `models` says once more what `model_path` says
-        expected = replace(expected, signature_key=old.serve.predictor.models and old.serve.predictor.models.signature_key)
-    assert replace(old.serve.predictor, models=None) == replace(new.serve.predictor, models=None)
+        expected = expected._replace(signature_key=old.serve.predictor.models and old.serve.predictor.models.signature_key)
+    assert old.serve.predictor._replace(models=None) == new.serve.predictor._replace(models=None)
     assert old.serve.predictor.models == expected
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def a_spec(**predictor: Any) -> ServeSpec:
 def write_context(folder: Path, files: Mapping[str, str | bytes], spec: ServeSpec | None = None, **changes: Any) -> Path:
     """A context folder with the runtime, api.json and `files` as the project; `changes` replace fields of the spec."""
     shutil.copytree(ROOT / "runtime_handler", folder / "runtime_handler", ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "api.json").write_text(replace(spec or a_spec(), **changes).dump())
+    (folder / "api.json").write_text((spec or a_spec())._replace(**changes).dump())
     for name, content in files.items():
         path = folder / "project" / name
         path.parent.mkdir(parents=True, exist_ok=True)

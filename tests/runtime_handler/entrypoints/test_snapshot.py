@@ -39,7 +39,8 @@ def test_nothing_unique_open_or_credentialed_survives(tmp_path: Path, s3_environ
     def not_opened(*_: object) -> object:
         raise AssertionError
 
-    composed = Composed(Service(a_spec(), tmp_path, not_opened, recorder), recorder, places=places)  # type: ignore[arg-type]
+    composed = Composed(Service(a_spec(), tmp_path, not_opened, recorder), recorder)  # type: ignore[arg-type]
+    composed.places = places
     recorder.record("ModelLoad", 1)
     before_snapshot(composed)
     assert len(written) == 1
