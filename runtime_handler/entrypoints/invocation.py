@@ -1,7 +1,7 @@
 """Invocations that come from no HTTP front, and answers that do not fit through Lambda."""
 
-import base64
 import json
+from binascii import b2a_base64
 from typing import Any
 
 LARGEST_RESPONSE = 6_291_556
@@ -38,7 +38,7 @@ class DirectInvocation:
         try:
             body, encoded = response["body"].decode(), False
         except UnicodeDecodeError:
-            body, encoded = base64.b64encode(response["body"]).decode(), True
+            body, encoded = b2a_base64(response["body"], newline=False).decode(), True
         return {"statusCode": response["status"], "headers": headers, "body": body, "isBase64Encoded": encoded}
 
 

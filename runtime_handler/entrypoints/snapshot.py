@@ -7,7 +7,6 @@ Request ids come from each invocation, and the model refresh finds itself due by
 
 import gc
 import os
-import random
 import sys
 
 from runtime_handler.entrypoints.compose import Composed
@@ -37,6 +36,8 @@ def after_restore(composed: Composed) -> None:
     """Open what this copy needs for itself."""
     if composed.places is not None:
         composed.places.reopen()
+    import random  # here: a function without snapshots starts without it
+
     random.seed()
     numpy = sys.modules.get("numpy")
     if numpy is not None:

@@ -10,7 +10,6 @@ The models' folders and our bookkeeping, in `.cxpack`, are all that is ever touc
 
 import fcntl
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -158,14 +157,14 @@ class DiskTier:
             fetch(staging)
             records.sync_files(staging)
             self._record(name).unlink(missing_ok=True)
-            shutil.rmtree(folder, ignore_errors=True)
+            records.remove_tree(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging.rename(folder)
             record = staging.with_suffix(".json")
             record.write_text(records.dump_record(name, files))
             record.rename(self._record(name))
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            records.remove_tree(staging)
 
     def _reserve(self, name: Key, size: int, ask: Callable[[], None]) -> None:
         self.admit(size)
@@ -212,7 +211,7 @@ class DiskTier:
             entry.folder.rename(trash)
         except FileNotFoundError:
             return
-        shutil.rmtree(trash, ignore_errors=True)
+        records.remove_tree(trash)
         for parent in (entry.folder.parent, entry.folder.parent.parent):
             try:
                 parent.rmdir()

@@ -1,12 +1,12 @@
 """A folder of the local disk as a source of models, live or packed into the image."""
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_IMODE
 
 from runtime_handler.models.source import SourceChanged, SourceError, SourceTooLarge, StoredObject
 
@@ -126,5 +126,5 @@ def _copy(source: Path, target: Path) -> str:
         while block := read.read(_BLOCK):
             digest.update(block)
             write.write(block)
-    shutil.copymode(source, target)
+    target.chmod(S_IMODE(source.stat().st_mode))
     return digest.hexdigest()

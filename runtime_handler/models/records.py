@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,10 +69,18 @@ def in_order_of_use(records: Path) -> list[Path]:
 def remove_leftovers(root: Path, staging: Path, known: Collection[Path]) -> None:
     """Remove what a crash left: all that is staged, and versions' folders that are not `known`."""
     for leftover in staging.iterdir():
-        shutil.rmtree(leftover, ignore_errors=True) if leftover.is_dir() else leftover.unlink()
+        remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
     for folder in root.glob("*/*/*"):
         if folder.parts[len(root.parts)] != ".cxpack" and folder not in known:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    if folder.exists():
+        import shutil  # here: it brings three compression libraries, and most starts find nothing to remove
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_record(record: Path) -> None:
