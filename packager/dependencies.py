@@ -9,6 +9,9 @@ INSTALLERS = ("dependencies.sh", "conda-packages.txt", "requirements.txt")
 
 _COMMENT = re.compile(r"(^|\s)#.*")
 _WORD = re.compile(r"[^\s\"'=,;()\[\]]+")
+_INCLUDED = re.compile(r"(?:-r|--requirement|-c|--constraint)[\s=]*([^\s\"']+)")
+_FOLDER = re.compile(r"(?:-f|--find-links|-e|--editable)[\s=]+([^\s\"']+)")
+_PATH = re.compile(r"(\.{1,2}/[^\s;\[]*|[^\s;]+\.whl)(?=[\s;\[]|$)")
 _BEFORE_A_PATH = re.compile(r"^(-[a-z]|file:)?(\./)*")
 
 
@@ -46,3 +49,17 @@ def _named(text: str, folder: str, project: Collection[str]) -> Iterator[str]:
                     yield path
                 else:
                     yield from (name for name in project if name.startswith(f"{path}/"))
+
+
+def names_of_files(text: str, file: str) -> Iterator[tuple[int, bool, tuple[str, ...]]]:
+    """What a requirements file at `file` in the project says is a path: (line from 1, whether pip reads on there, places).
+
+    The places are relative to the project: seen from it, and from the folder of the text. URLs and absolute paths are none.
+    """
+    for number, line in enumerate(text.splitlines(), start=1):
+        written = _COMMENT.sub("", line).strip()
+        included = _INCLUDED.match(written)
+        match = included or _FOLDER.match(written) or _PATH.match(written)
+        if match is not None and "://" not in match[1] and not match[1].startswith(("/", "file:", "git+", "$")):
+            places = dict.fromkeys((normpath(join(dirname(file), match[1])), normpath(match[1])))
+            yield number, included is not None, tuple(places)

@@ -4,10 +4,10 @@ Model paths are read by the runtime; `s3://` strings anywhere in `config` and `e
 `prefix` in one map of `config`, are how Cortex's examples tell a predictor where to download from.
 """
 
-import ast
 from collections.abc import Iterator
 from typing import Any
 
+from packager.imported import imports
 from packager.manifest import S3Grant
 from runtime_handler.contract import ServeSpec
 
@@ -56,20 +56,5 @@ def _from_text(text: str, path: str) -> Iterator[S3Grant]:
 
 
 def asks_aws(source: bytes) -> bool:
-    """Whether the module imports boto3; one that does not parse is reported elsewhere."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return False
-    names = [
-        name
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    ]
-    return any(name.partition(".")[0] == "boto3" for name in names)
+    """Whether the module imports boto3."""
+    return any(each.name == "boto3" for each in imports(source))

@@ -1,7 +1,9 @@
-"""What a predictor imports that Cortex's images had and ours have not; pure functions over the module's text."""
+"""What a predictor imports, and what of it Cortex's images had and ours have not; pure functions over the module's text."""
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 CORTEX_HAD: Mapping[str, str] = {
     "Cython": "cython",
@@ -32,29 +34,41 @@ CORTEX_HAD: Mapping[str, str] = {
 """Import name -> distribution, of Cortex 0.22's images (its page "Python packages"), which projects could use unlisted."""
 
 
-def not_installed(source: bytes, installed: Collection[str], own: Collection[str]) -> Iterator[tuple[int, str, str]]:
-    """(line, import name, distribution) of each package of CORTEX_HAD that the module cannot do without, once.
+class Import(NamedTuple):
+    """An import of a top-level package; `guarded` says that it stands in a `try`: somebody has thought of its lack."""
 
-    `installed` are distributions, `own` the project's modules. Imports in a `try` are passed over: somebody has thought of
-    them. A module that does not parse has none.
-    """
+    line: int
+    name: str
+    guarded: bool
+
+
+@lru_cache(maxsize=64)
+def imports(source: bytes) -> tuple[Import, ...]:
+    """The imports of a module by line, wherever they stand; one that does not parse has none."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return
-    seen: set[str] = set()
-    for line, name in sorted(_imports(tree)):
+        return ()
+    return tuple(sorted(_below(tree, guarded=False)))
+
+
+def not_installed(source: bytes, installed: Collection[str], own: Collection[str]) -> Iterator[tuple[int, str, str]]:
+    """(line, import name, distribution) of each package of CORTEX_HAD that the module cannot do without, once.
+
+    `installed` are distributions, `own` the project's modules.
+    """
+    needed = {each.name: each.line for each in reversed(imports(source)) if not each.guarded}
+    for name, line in sorted(needed.items(), key=lambda item: item[1]):
         distribution = CORTEX_HAD.get(name)
-        if distribution is not None and distribution not in installed and name not in own and name not in seen:
-            seen.add(name)
+        if distribution is not None and distribution not in installed and name not in own:
             yield line, name, distribution
 
 
-def _imports(node: ast.AST) -> Iterator[tuple[int, str]]:
+def _below(node: ast.AST, *, guarded: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
-            yield from ((child.lineno, alias.name.partition(".")[0]) for alias in child.names)
+            yield from (Import(child.lineno, alias.name.partition(".")[0], guarded) for alias in child.names)
         elif isinstance(child, ast.ImportFrom) and not child.level:
-            yield child.lineno, (child.module or "").partition(".")[0]
-        elif not isinstance(child, ast.Try):
-            yield from _imports(child)
+            yield Import(child.lineno, (child.module or "").partition(".")[0], guarded)
+        else:
+            yield from _below(child, guarded=guarded or isinstance(child, ast.Try))

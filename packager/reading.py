@@ -12,7 +12,8 @@ from packager.fields import Reader
 from packager.file_rules import FILE_RULES
 from packager.grammar import SECTIONS, homes
 from packager.problem import Problem, any_error, in_order
-from packager.project_checks import Project, look
+from packager.project_checks import look
+from packager.project_folder import Project
 from packager.rules import RULES
 from packager.s3_models import ListKeys
 from packager.spec import ApiSpec

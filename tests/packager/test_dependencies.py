@@ -1,9 +1,13 @@
 """What has to be in the image before the rest of the project, so that an edited predictor installs nothing again."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packager.dependencies import INSTALLERS, dependency_files
+from packager.check import check
+from packager.dependencies import INSTALLERS, dependency_files, names_of_files
+from tests.builders import a_project
 
 PROJECT = {
     "predictor.py": b"class PythonPredictor: ...",
@@ -73,3 +77,23 @@ def test_any_bytes_give_a_part_of_the_project(project: dict[str, bytes]) -> None
     found = dependency_files(project, project.__getitem__)
     assert found == sorted(set(found))
     assert {name for name in INSTALLERS if name in project} <= set(found) <= set(project)
+
+
+@given(
+    st.lists(st.sampled_from([*PIECES, ".whl", "-c ", "-f ", "--find-links=", "https://"])).map("".join),
+    st.sampled_from(["a.txt", "b/c.txt"]),
+)
+def test_any_text_names_places_by_its_lines(text: str, file: str) -> None:
+    """Nothing raises, and no place is absolute or an address."""
+    for line, _, places in names_of_files(text, file):
+        assert 1 <= line <= len(text.splitlines())
+        assert places
+        assert not [place for place in places if place.startswith("/") or "://" in place]
+
+
+def test_what_dependencies_sh_may_make_is_not_missed(tmp_path: Path) -> None:
+    """It runs before requirements.txt is installed; without it a file that is not there is an error with its line."""
+    named = {"requirements_dot_txt": "numpy\n./made-1.0-py3-none-any.whl\n"}
+    without = check(a_project(tmp_path / "without", **named))
+    assert [(problem.code, problem.line) for problem in without.problems] == [("files.file_does_not_exist", 2)]
+    assert check(a_project(tmp_path / "with", dependencies_dot_sh="./make-wheel\n", **named)).ok
