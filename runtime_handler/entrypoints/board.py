@@ -1,35 +1,27 @@
-"""Memory that the processes of a replica share: their counts of requests in flight, and the state of every connection.
+"""Memory that the processes of a replica share: their counts of requests in flight, and how every connection stands.
 
 It outlives a worker that is killed, which is the point: the supervisor reads from it which connections were waiting
 for an answer. Each number has one writer, and writing a machine word is atomic.
 """
 
-import enum
 import mmap
 
-
-class Connection(enum.IntEnum):
-    """What a connection was doing when its worker was last able to say."""
-
-    IDLE = 0
-    """Between two requests: any worker can take it over."""
-    ASKED = 1
-    """Bytes of a request were read and none of the answer written."""
-    ANSWERING = 2
-    """Some of the answer may be out."""
+from runtime_handler.entrypoints.standing import Fate, fate_of, standing
 
 
 class Board:
-    """Shared by fork. `workers` are numbered from 0; a connection has a slot below `slots`."""
+    """Shared by fork. `workers` are numbered from 0; a connection has a slot below `slots`.
+
+    Of each slot: `taken`, the bytes read from the connection by all workers that had it, and its two standings `now` and
+    `then`. They are written by the worker that has the connection, and before that by the supervisor.
+    """
 
     def __init__(self, workers: int, slots: int) -> None:
         self.workers = workers
         self.slots = slots
-        counters = 8 * (workers + 1)
-        self._memory = memoryview(mmap.mmap(-1, counters + 8 * slots + slots))
-        self._counts = self._memory[:counters].cast("q")
-        self._taken = self._memory[counters : counters + 8 * slots].cast("q")
-        self._states = self._memory[counters + 8 * slots :]
+        words = memoryview(mmap.mmap(-1, 8 * (workers + 1 + 3 * slots))).cast("q")
+        self._counts = words[: workers + 1]
+        self.taken, self.now, self.then = (words[workers + 1 + nth * slots :][:slots] for nth in range(3))
 
     def in_flight(self) -> int:
         """Requests in flight in all workers."""
@@ -56,25 +48,14 @@ class Board:
         """Called by the supervisor."""
         self._counts[self.workers] = 1
 
-    def state(self, slot: int) -> int:
-        """A `Connection`."""
-        return self._states[slot]
+    def begin(self, slot: int, *, taken: int, written: int | None) -> None:
+        """Called by the supervisor before a worker gets a connection; the byte counts are those of all workers before it."""
+        self.taken[slot] = taken
+        self.now[slot] = self.then[slot] = standing(written or 0)
 
-    def taken(self, slot: int) -> int:
-        """Bytes read from the connection, by all workers that had it."""
-        return self._taken[slot]
-
-    def add_taken(self, slot: int, count: int) -> None:
-        """Called by the worker that has the connection."""
-        self._taken[slot] += count
-
-    def set_taken(self, slot: int, count: int) -> None:
-        """Called by the supervisor before a worker has the connection."""
-        self._taken[slot] = count
-
-    def set_state(self, slot: int, state: int) -> None:
-        """Called by the worker that has the connection, and by the supervisor when there is none."""
-        self._states[slot] = state
+    def fate(self, slot: int, *, written: int | None, read: int | None) -> Fate:
+        """Called by the supervisor when the worker is dead; see `fate_of`."""
+        return fate_of(self.now[slot], self.then[slot], self.taken[slot], written=written, read=read)
 
 
 class WorkerGate:

@@ -5,8 +5,6 @@ import socket
 from collections import deque
 from typing import Any, Protocol
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from runtime_handler.entrypoints.board import Board
 from runtime_handler.entrypoints.direct import DirectProtocol
 from runtime_handler.entrypoints.tracked import TrackedProtocol
@@ -21,9 +19,7 @@ class Connections(Protocol):
     """What a server process listens to."""
 
     listeners: list[socket.socket]
-
-    def protocol(self, direct: type[DirectProtocol]) -> type[HttpToolsProtocol]:
-        """Uvicorn's `http`; `direct` is for connections that nobody else watches."""
+    protocol: type[DirectProtocol]
 
     def begin(self, server: Any) -> None:
         """Take up connections for a uvicorn server, on its loop."""
@@ -35,12 +31,10 @@ class Connections(Protocol):
 class OwnListener:
     """Connections accepted from a listening socket."""
 
+    protocol = DirectProtocol
+
     def __init__(self, listener: socket.socket) -> None:
         self.listeners = [listener]
-
-    def protocol(self, direct: type[DirectProtocol]) -> type[HttpToolsProtocol]:
-        """The direct one."""
-        return direct
 
     def begin(self, server: Any) -> None:
         """Uvicorn accepts."""
@@ -55,16 +49,14 @@ class Handed:
     The supervisor keeps each open until it hears here that it is done with.
     """
 
+    protocol: type[DirectProtocol] = TrackedProtocol
+
     def __init__(self, channel: socket.socket, board: Board) -> None:
         self.listeners: list[socket.socket] = []
         self._channel = channel
         self._board = board
         self._taking: set[asyncio.Task[Any]] = set()
         self._unsaid: deque[bytes] = deque()
-
-    def protocol(self, direct: type[DirectProtocol]) -> type[HttpToolsProtocol]:  # noqa: ARG002  answers are tracked
-        """Uvicorn's protocol, which keeps its connection's state on the board."""
-        return TrackedProtocol
 
     def begin(self, server: Any) -> None:
         """Take up connections until the supervisor is gone."""
@@ -119,7 +111,9 @@ class Handed:
 
     async def _serve(self, server: Any, slot: int, connection: socket.socket) -> None:
         def protocol() -> TrackedProtocol:
-            made = TrackedProtocol(config=server.config, server_state=server.server_state, app_state={})
+            made: TrackedProtocol = server.config.http_protocol_class(
+                config=server.config, server_state=server.server_state, app_state={}
+            )
             made.track(self._board, slot, self.done_with)
             return made
 

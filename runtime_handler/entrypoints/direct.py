@@ -5,7 +5,7 @@ It stays for everything else: forms, large uploads, pipelined requests, user cod
 
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime_handler.app import App
 from runtime_handler.codec import is_form
@@ -69,6 +69,15 @@ class DirectProtocol(HttpToolsProtocol):
         exchange: Any = self.cycle
         if type(exchange) is Exchange and not exchange.begun:
             exchange.begin(self.direct)
+
+    def write_answer(self, answer: bytes, *, keep_alive: bool) -> None:
+        """Write the whole answer of an exchange."""
+        self.transport.write(answer)
+        if not keep_alive:
+            self.transport.close()
+
+    def watch(self, cycle: RequestResponseCycle) -> None:
+        """An answer comes from uvicorn's cycle, in pieces."""
 
     def on_response_complete(self) -> None:
         """See uvicorn's protocol."""

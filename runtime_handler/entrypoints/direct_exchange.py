@@ -134,9 +134,7 @@ class Exchange:
         elif not self.disconnected:
             self._head.append(message["body"])
             self.response_complete = True
-            self._protocol.transport.write(b"".join(self._head))
-            if not self.keep_alive:
-                self._protocol.transport.close()
+            self._protocol.write_answer(b"".join(self._head), keep_alive=self.keep_alive)
             self._protocol.on_response_complete()
 
     def _head_of(self, message: Message) -> list[bytes]:
@@ -184,6 +182,7 @@ class Exchange:
         cycle.more_body = False
         cycle.disconnected = self.disconnected
         protocol.cycle = cycle
+        protocol.watch(cycle)
         assert self._coroutine is not None
         task = protocol.loop.create_task(self._coroutine)
         protocol.tasks.add(task)

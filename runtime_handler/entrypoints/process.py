@@ -18,7 +18,6 @@ from runtime_handler.app import App, Run
 from runtime_handler.asgi import Asgi
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
-from runtime_handler.entrypoints.direct import DirectProtocol
 from runtime_handler.entrypoints.direct_exchange import predicting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
@@ -69,7 +68,7 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
         multi_model=multi_model if settings.multi_model else None,
     )
     direct = App(service, predicting(service, threads), recorder, gate=gate)
-    server = Server(_config(app, connections.protocol(DirectProtocol.of(direct, _direct_paths(direct, service)))))
+    server = Server(_config(app, connections.protocol.of(direct, _direct_paths(direct, service))))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
     connections.begin(server)

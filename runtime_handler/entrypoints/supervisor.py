@@ -1,8 +1,8 @@
 """The parent of a replica with several processes: accepts connections, hands each to a worker, replaces workers that die.
 
 Nothing stands between a caller and its worker: the worker gets the connection itself. The supervisor keeps a copy of
-the file descriptor, so that a worker's death does not close it: a request that was waiting gets a 503 from here, an
-idle connection goes to another worker, and its caller never notices.
+the file descriptor, so that a worker's death does not close it: a request that was not answered gets a 503 from here,
+any other connection goes to another worker, and its caller never notices.
 """
 
 import gc
@@ -15,13 +15,14 @@ import sys
 import time
 from collections import deque
 
-from runtime_handler.entrypoints.board import Board, Connection, WorkerGate
+from runtime_handler.entrypoints.board import Board, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import READY, SLOT_BYTES, Handed
 from runtime_handler.entrypoints.farewell import Farewell
-from runtime_handler.entrypoints.kernel import allow_open_files, bytes_taken
+from runtime_handler.entrypoints.kernel import allow_open_files, bytes_read, bytes_written
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
+from runtime_handler.entrypoints.standing import Fate
 from runtime_handler.entrypoints.worker import Successions, Worker
 from runtime_handler.metrics.in_flight import InFlightSampler
 
@@ -189,8 +190,7 @@ class Supervisor:
         candidates = sorted(self._workers.values(), key=self._load)
         for worker in candidates if self._free else ():
             slot = self._free.pop()
-            self._board.set_state(slot, Connection.IDLE)
-            self._board.set_taken(slot, taken)
+            self._board.begin(slot, taken=taken, written=bytes_written(connection))
             try:
                 socket.send_fds(worker.channel, [slot.to_bytes(SLOT_BYTES, "big")], [connection.fileno()])
             except OSError:  # it has just died, or has not yet taken up what it was handed
@@ -223,14 +223,14 @@ class Supervisor:
         if self._stopping_since is None:
             self._replace(worker, code)
         for slot in sorted(worker.slots):
-            self._orphan(self._release(worker, slot), self._board.state(slot), self._board.taken(slot))
+            self._orphan(self._release(worker, slot), slot)
 
-    def _orphan(self, connection: socket.socket, state: int, taken: int) -> None:
-        lost = (bytes_taken(connection) or 0) > taken  # read by a worker that died before it could say so
-        if state == Connection.ASKED or (state == Connection.IDLE and lost):
+    def _orphan(self, connection: socket.socket, slot: int) -> None:
+        fate = self._board.fate(slot, written=bytes_written(connection), read=bytes_read(connection))
+        if fate is Fate.REFUSE:
             self._farewell.refuse(connection)
-        elif state == Connection.IDLE and self._stopping_since is None:
-            self._hand_over(connection, taken)
+        elif fate is Fate.KEEP and self._stopping_since is None:
+            self._hand_over(connection, self._board.taken[slot])
         else:
             connection.close()
 

@@ -1,113 +1,141 @@
-"""A connection whose state survives its worker, for the supervisor to read when the worker is dead."""
+"""A connection whose standing survives its worker, for the supervisor to read when the worker is dead."""
 
-import os
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from runtime_handler.entrypoints.board import Board, Connection
-
-SETTLE_S = 0.01
+from runtime_handler.entrypoints.board import Board
+from runtime_handler.entrypoints.direct import DirectProtocol
+from runtime_handler.entrypoints.standing import BROKEN, CLOSES, OWED
+from runtime_handler.entrypoints.track import Track
 
 
 class TrackedTransport:
-    """uvicorn's transport, except that an answer goes to the kernel in one piece, at once, and not at the end of a turn.
+    """What uvicorn writes to: what one message of an app makes it do is done at its end, when it is known what for."""
 
-    So there is no time in which an answer is neither with the caller nor certainly lost.
-    """
-
-    def __init__(self, transport: Any, board: Board, slot: int) -> None:
+    def __init__(self, transport: Any, track: Track) -> None:
         self._transport = transport
-        self._board = board
-        self._slot = slot
-        self._held: list[bytes] = []
-        self._holding = False
-        self._descriptor: int = transport.get_extra_info("socket").fileno()
+        self._track = track
+        self._held: list[bytes] | None = None
+        self._within = False
+        self._closed = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        """See asyncio.Transport."""
+        return self._closed or bool(self._transport.is_closing())
+
+    def settled(self) -> bool:
+        """Whether everything written is with the kernel."""
+        return bool(self._transport.get_write_buffer_size() == 0)
+
     def hold(self) -> None:
-        """Gather what is written until `release`."""
-        self._holding = True
+        """A message begins: gather what is written until `release`."""
+        self._held = self._held or []
+        self._within = True
+
+    def keep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The message was an answer's head: it waits for its body as long as this turn of the loop lasts."""
+        self._within = False
+        loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        if self._held is not None and not self._within:
+            self.release(BROKEN)
+
+    def release(self, then: int) -> None:
+        """The message ends: write what was gathered; see `Track.writes`."""
+        data, self._held, self._within = b"".join(self._held or ()), None, False
+        if data:
+            self.write_and_note(data, then)
+        if self._closed:
+            self._track.closes(settled=self.settled())
+            self._transport.close()
+
+    def write_and_note(self, data: bytes, then: int) -> None:
+        """Write; see `Track.writes`."""
+        self._track.writes(len(data), then, settled=self.settled())
+        self._transport.write(data)
 
     def write(self, data: bytes) -> None:
-        """See asyncio.Transport."""
-        if self._holding:
-            self._held.append(data)
+        """See asyncio.Transport. By itself, uvicorn writes what answers no request: 100 Continue, and 400 to no HTTP."""
+        if self._held is None:
+            self.write_and_note(data, OWED)
         else:
-            self._transport.write(data)
-
-    def release(self) -> bool:
-        """Write what was gathered; whether all of it is with the kernel."""
-        self._holding = False
-        data = b"".join(self._held)
-        self._held.clear()
-        if self._transport.is_closing():
-            return False
-        self._board.set_state(self._slot, Connection.ANSWERING)
-        if self._transport.get_write_buffer_size() == 0:
-            try:
-                data = data[os.write(self._descriptor, data) :]
-            except BlockingIOError:
-                pass  # the caller reads slowly: the transport waits for them
-            except OSError:  # they are gone, which the transport finds out by itself
-                return False
-        if data:
-            self._transport.write(data)
-        return not data
+            self._held.append(data)
 
     def close(self) -> None:
         """See asyncio.Transport."""
-        if self._holding:
-            self.release()
-        self._transport.close()
+        self._closed = True
+        if not self._within:
+            self.release(BROKEN)
 
 
-class TrackedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which notes on the board what its connection is doing."""
+class TrackedProtocol(DirectProtocol):
+    """A protocol that keeps its connection's place on the board."""
 
     def track(self, board: Board, slot: int, done_with: Callable[[int], None]) -> None:
-        """Keep the state of this connection at `slot`, and call `done_with` when it is closed."""
+        """Keep the standing of this connection at `slot`, and call `done_with` when it is closed."""
         self._board, self._slot, self._done_with = board, slot, done_with
+        self._track = Track(board, slot)
+        self._owed = 0
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
-        self._tracked = TrackedTransport(transport, self._board, self._slot)
+        self._tracked = TrackedTransport(transport, self._track)
         super().connection_made(self._tracked)  # type: ignore[arg-type]  # as good as one
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        self._board.add_taken(self._slot, len(data))
-        if self.cycle is None or self.cycle.response_complete:
-            self._board.set_state(self._slot, Connection.ASKED)
+        self._track.heard(len(data), settled=self._tracked.settled())
         super().data_received(data)
+        if self._owed == 0:
+            self._track.nothing_owed(settled=self._tracked.settled())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         super().connection_lost(exc)
         self._done_with(self._slot)
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        self._owed += 1
+        super().on_message_begin()
+
+    def on_response_complete(self) -> None:
+        """See uvicorn's protocol."""
+        self._owed -= 1
+        super().on_response_complete()
+
+    def write_answer(self, answer: bytes, *, keep_alive: bool) -> None:
+        """See `DirectProtocol`."""
+        self._tracked.write_and_note(answer, (OWED if self._owed > 1 else 0) | (0 if keep_alive else CLOSES))
+        if not keep_alive:
+            self._tracked.close()
+
+    def watch(self, cycle: Any) -> None:
+        """See `DirectProtocol`."""
         send = cycle.send
 
-        async def send_whole(message: Any) -> None:
+        async def send_and_note(message: Any) -> None:
             self._tracked.hold()
-            await send(message)
-            if message["type"] != "http.response.start" and self._tracked.release():
-                self._settle()
+            then = BROKEN
+            try:
+                await send(message)
+                if message["type"] == "http.response.start":
+                    self._tracked.keep(self.loop)
+                    return
+                if cycle.response_complete:
+                    then = (OWED if self._owed else 0) | (0 if cycle.keep_alive else CLOSES)
+            except BaseException:
+                self._tracked.release(then)
+                raise
+            self._tracked.release(then)
 
-        cycle.send = send_whole
+        cycle.send = send_and_note
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.watch(cycle)
         super()._start_asgi_task(cycle, app)
-
-    def _settle(self) -> None:
-        """What the connection is doing once everything written is with the kernel."""
-        if self.transport.is_closing():
-            return
-        if self.transport.get_write_buffer_size() > 0:
-            self.loop.call_later(SETTLE_S, self._settle)
-        elif self.cycle.response_complete:
-            self._board.set_state(self._slot, Connection.IDLE)
-        elif self.pipeline:
-            self._board.set_state(self._slot, Connection.ASKED)
