@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime_handler.codec import is_form
 from runtime_handler.errors import BadPayload
+from runtime_handler.heads import BODILESS
 from runtime_handler.request import Answer, Headers, Request
 
 Scope = Mapping[str, Any]
@@ -106,9 +107,12 @@ async def send_answer(scope: Scope, receive: Receive, send: Send, answer: Answer
         await answer.response(scope, receive, _adding(answer.headers, send))
         return
     body = answer.body
-    headers = [(b"content-length", str(len(body)).encode()), *answer.headers]
-    if answer.content_type is not None:
-        headers.append((b"content-type", answer.content_type.encode()))
+    if answer.status in BODILESS:
+        body, headers = b"", [*answer.headers]
+    else:
+        headers = [(b"content-length", str(len(body)).encode()), *answer.headers]
+        if answer.content_type is not None:
+            headers.append((b"content-type", answer.content_type.encode()))
     if answer.status < 400:
         headers += CORS
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

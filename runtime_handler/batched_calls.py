@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runtime_handler.arguments import arguments_of
-from runtime_handler.calls import Later, PredictorFailed, answer_to, failed, run_post_predict
-from runtime_handler.codec import answer_of
+from runtime_handler.calls import Later, PredictorFailed, answer_to, encoded_answer, run_post_predict
 from runtime_handler.errors import ServeError
 from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
@@ -71,9 +70,9 @@ class BatchedCalls:
 
     def _encode(self, prediction: Any, request: Request, *, observed: bool) -> Outcome:
         try:
-            answer = answer_of(prediction)
-        except Exception as error:  # noqa: BLE001  a value that cannot be written is its own request's failure
-            return failed("predict", error, request)
+            answer = encoded_answer(prediction, request)
+        except PredictorFailed as error:  # its own request's failure, nobody else's
+            return error
         if observed and self._monitor is not None:
             self._monitor.observe(prediction)
         return answer

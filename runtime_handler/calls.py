@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from runtime_handler.arguments import arguments_of
 from runtime_handler.codec import TEXT, answer_of
 from runtime_handler.errors import BadModelInput, ServeError
+from runtime_handler.heads import check_head, encoded
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
@@ -54,10 +55,10 @@ class SingleCalls:
                     prediction = predictor.predict(**arguments)
                 finally:
                     request.used = held.models[-1].id if held.models else None
-            answer = answer_of(prediction)
         # The boundary to the user's code, sys.exit() included: one failing request must not end the process.
         except BaseException as error:  # noqa: BLE001
             return answer_to(error, arguments.get("payload"), request)
+        answer = encoded_answer(prediction, request)
         if observed:
             if self._monitor is not None:
                 self._monitor.observe(prediction)
@@ -83,8 +84,22 @@ def answer_to(error: BaseException, payload: Any, request: Request) -> Answer:
     exceptions = sys.modules.get("starlette.exceptions")
     if exceptions is None or not isinstance(error, exceptions.HTTPException):
         raise failed("predict", error, request) from error
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (error.headers or {}).items()]
-    return Answer(error.status_code, str(error.detail).encode(), TEXT, headers)
+    try:
+        headers = encoded((error.headers or {}).items())
+        check_head(error.status_code, headers)
+        return Answer(error.status_code, str(error.detail).encode(), TEXT, headers)
+    except ValueError as reason:
+        raise unsendable("the HTTPException that predict raised", reason, request) from error
+
+
+def encoded_answer(prediction: Any, request: Request) -> Answer:
+    """What `predict` returned, as an answer. Raises PredictorFailed, with a line in the log, when it cannot be one."""
+    try:
+        return answer_of(prediction)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise unsendable("what predict returned", error, request) from error
+    except BaseException as error:  # from a class of the user's own, whose methods the encoder called
+        raise failed("encoding what predict returned", error, request) from error
 
 
 def run_post_predict(predictor: Predictor, arguments: Mapping[str, Any], request: Request) -> None:
@@ -102,4 +117,10 @@ def run_post_predict(predictor: Predictor, arguments: Mapping[str, Any], request
 def failed(method: str, error: BaseException, request: Request) -> PredictorFailed:
     """Log what the user's code raised, and return what stands for it."""
     log.error("%s raised %s", method, describe(error), extra={"traceback": user_traceback(error), **log_fields(request)})
+    return PredictorFailed()
+
+
+def unsendable(what: str, reason: Exception, request: Request) -> PredictorFailed:
+    """Log why something of the user's cannot go out, and return what stands for it; no line of their code raised it."""
+    log.error("%s cannot be sent: %s", what, reason, extra=log_fields(request))
     return PredictorFailed()

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from runtime_handler.errors import BadPayload
+from runtime_handler.heads import check_head
 from runtime_handler.request import Answer, Request
 
 JSON = "application/json"
@@ -62,7 +63,7 @@ def parse_json(body: bytes) -> Any:
 def answer_of(prediction: Any) -> Answer:
     """The answer that carries what `predict` returned.
 
-    Raises TypeError or ValueError when it cannot be written as JSON.
+    Raises TypeError or ValueError when it can be neither written as JSON nor sent as the response that it is.
     """
     if isinstance(prediction, bytes):
         return Answer(200, prediction, BYTES, [])
@@ -70,6 +71,7 @@ def answer_of(prediction: Any) -> Answer:
         return Answer(200, prediction.encode(), TEXT, [])
     responses = sys.modules.get("starlette.responses")
     if responses is not None and isinstance(prediction, responses.Response):
+        check_head(prediction.status_code, prediction.raw_headers)
         return Answer(prediction.status_code, b"", None, [], prediction)
     return Answer(200, dump_json(prediction), JSON, [])
 
@@ -96,7 +98,7 @@ def _numpy_value(value: Any) -> Any:
         if isinstance(value, numpy.generic):
             return value.item()
     raise TypeError(
-        f"predict returned a {type(value).__name__}, which is not JSON serializable;"
+        f"an object of type {type(value).__name__} is not JSON serializable;"
         " return JSON values, str, bytes, numpy values or a Starlette response"
     )
 

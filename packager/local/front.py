@@ -61,6 +61,8 @@ class Front:
             async for chunk in response.aiter_raw():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except httpx.TransportError:
+            return  # uvicorn closes the connection, for the answer is not complete; the replica has said why
         finally:
             await response.aclose()
 

@@ -46,7 +46,9 @@ class Adapter:
         except Exception:  # the boundary of an invocation: the next one must find the environment alive
             log.exception("an answer broke off")
             answered.fail()
-        response: dict[str, Any] = handler({"status": answered.status, "headers": answered.headers, "body": answered.body})
+        # HTTP's headers are Latin-1; the translations of all fronts, Mangum's too, take them for UTF-8.
+        headers = [(name, value if value.isascii() else value.decode("latin-1").encode()) for name, value in answered.headers]
+        response: dict[str, Any] = handler({"status": answered.status, "headers": headers, "body": answered.body})
         return response
 
     def loop(self) -> "asyncio.AbstractEventLoop":

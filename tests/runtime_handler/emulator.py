@@ -50,7 +50,8 @@ def as_response(answer: Mapping[str, Any]) -> httpx.Response:
     assert "statusCode" in answer, answer
     body = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
     headers = answer.get("headers") or {name: values[-1] for name, values in answer["multiValueHeaders"].items()}
-    return httpx.Response(answer["statusCode"], headers=headers, content=body)
+    raw = [(name, value.encode("latin-1")) for name, value in headers.items()]
+    return httpx.Response(answer["statusCode"], headers=raw, content=body)
 
 
 def _body(body: bytes) -> dict[str, Any]:

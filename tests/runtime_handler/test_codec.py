@@ -86,5 +86,5 @@ def test_arrays_keep_nan() -> None:
 
 def test_what_is_not_json_is_named() -> None:
     """The log's hint says which type predict returned."""
-    with pytest.raises(TypeError, match="predict returned a complex"):
+    with pytest.raises(TypeError, match="an object of type complex is not JSON serializable; return"):
         dump_json([1j])

@@ -1,5 +1,7 @@
 """One corpus of requests, the same status, content type and body from every place that an image can run in."""
 
+import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +26,24 @@ from asyncio import CancelledError
 
 import numpy as np
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 ENDS = {"exit": SystemExit(3), "interrupt": KeyboardInterrupt(), "cancelled": CancelledError(), "generator": GeneratorExit()}
+HEADS = {
+    "nothing": (204, "no content"),
+    "unchanged": (304,),
+    "line break": (400, "x", {"X-Own": "a\\r\\nx-tea: b"}),
+    "snowman": (400, "x", {"X-Own": "\\u2603"}),
+    "name": (400, "x", {"x own": "a"}),
+    "status": (1000, "x"),
+    "informational": (100, "x"),
+}
 RETURNS = {
+    "empty": Response(status_code=204),
+    "bad response": Response("x", headers={"x-own": "a\\nb"}),
+    "bad status": Response("x", status_code=99),
+    "key": {(1, 2): 3},
+    "surrogate": "\\ud800",
     "str": "sch\\u00f6n",
     "bytes": b"\\x00\\xff",
     "none": None,
@@ -43,7 +59,9 @@ class PythonPredictor:
     def predict(self, payload, query_params):
         kind = query_params.get("kind")
         if kind == "http":
-            raise HTTPException(status_code=418, detail="teapot", headers={"X-Tea": "yes"})
+            raise HTTPException(status_code=418, detail="teapot", headers={"X-Tea": "yes", "X-Own": "\\u00e9"})
+        if kind in HEADS:
+            raise HTTPException(*HEADS[kind])
         if kind == "response":
             return JSONResponse({"made": "by hand"}, status_code=201, headers={"x-own": "1"})
         if kind == "stream":
@@ -63,6 +81,11 @@ class PythonPredictor:
             }
         return {"payload": payload, "query": query_params.multi_items()}
 """
+
+
+RETURN = "return JSON values, str, bytes, numpy values or a Starlette response"
+UNSENDABLE = ("object", "bad response", "bad status", "key", "surrogate")
+UNSENDABLE_HEADS = ("line break", "snowman", "name", "status", "informational")
 
 
 @dataclass(frozen=True)
@@ -102,8 +125,9 @@ CORPUS = [
     Case("form", b"a=1&b=x+y", "application/x-www-form-urlencoded"),
     _multipart(),
     Case("broken multipart", b"nonsense", "multipart/form-data"),
-    *(Case(f"returns {kind}", query=f"kind={kind}") for kind in ("str", "bytes", "none", "nan", "numpy", "object")),
+    *(Case(f"returns {kind}", query=f"kind={kind}") for kind in ("str", "bytes", "none", "nan", "numpy", "empty", *UNSENDABLE)),
     Case("HTTPException", query="kind=http"),
+    *(Case(f"HTTPException {kind}", query=f"kind={kind}") for kind in ("nothing", "unchanged", *UNSENDABLE_HEADS)),
     Case("own response", query="kind=response"),
     Case("stream", query="kind=stream"),
     Case("exception", query="kind=raise"),
@@ -140,8 +164,15 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 def seen(response: httpx.Response) -> tuple[object, ...]:
-    """What must be the same everywhere."""
-    names = ("content-type", "access-control-allow-origin", "x-tea", "x-own", "allow", "retry-after")
+    """What must be the same everywhere; where there is no content, Lambda's fronts name a type for it all the same."""
+    names = (
+        "content-type" if response.content else "x-nothing",
+        "access-control-allow-origin",
+        "x-tea",
+        "x-own",
+        "allow",
+        "retry-after",
+    )
     return (response.status_code, response.content, *(response.headers.get(name) for name in names))
 
 
@@ -188,7 +219,11 @@ def test_a_function_url_gives_the_same_answer(server: Server, function: Function
         ("query", 200, {"payload": 1, "query": [["a", "1"], ["a", "2"], ["b", " x"]]}),
         ("returns numpy", 200, {"scalar": 0.5, "array": [[0, 1], [2, 3]], "bool": True}),
         ("own response", 201, {"made": "by hand"}),
-        ("returns object", 500, {"error": "internal server error", "kind": "predictor_error"}),
+        *((f"returns {kind}", 500, {"error": "internal server error", "kind": "predictor_error"}) for kind in UNSENDABLE),
+        *(
+            (f"HTTPException {kind}", 500, {"error": "internal server error", "kind": "predictor_error"})
+            for kind in UNSENDABLE_HEADS
+        ),
         ("exception", 500, {"error": "internal server error", "kind": "predictor_error"}),
         ("ends with exit", 500, {"error": "internal server error", "kind": "predictor_error"}),
         ("ends with cancelled", 500, {"error": "internal server error", "kind": "predictor_error"}),
@@ -217,6 +252,34 @@ def test_bodies_that_are_not_plain_json(server: Server, name: str, content_type:
     [case] = [case for case in CORPUS if case.name == name]
     response = ask(server.client, case)
     assert (response.headers["content-type"], response.content) == (content_type, content)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("returns empty", 204), ("HTTPException nothing", 204), ("HTTPException unchanged", 304)]
+)
+def test_an_answer_that_has_no_body_is_its_head_alone(server: Server, name: str, status: int) -> None:
+    """Whatever the exception's detail: the connection's next answer would begin with it."""
+    [case] = [case for case in CORPUS if case.name == name]
+    for _ in range(2):
+        assert ask(server.client, case).status_code == status
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        head = f"POST /iris?{case.query} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        connection.sendall(f"{head}content-length: 2\r\n\r\n{{}}".encode())
+        with connection.makefile("rb") as answer:
+            assert answer.read().partition(b"\r\n\r\n")[2] == b""
+
+
+def test_what_cannot_be_sent_is_named_in_the_log(server: Server) -> None:
+    """One sentence, without a traceback of ours."""
+    for kind in ("object", "line break", "bad status"):
+        server.client.post("/iris", params={"kind": kind}, json=0, headers={"x-request-id": f"unsendable {kind}"})
+    lines = [json.loads(line) for line in server.stderr.splitlines() if '"unsendable ' in line]
+    assert [line["message"] for line in lines] == [
+        f"what predict returned cannot be sent: an object of type object is not JSON serializable; {RETURN}",
+        r"the HTTPException that predict raised cannot be sent: HTTP cannot carry the header 'x-own': 'a\r\nx-tea: b'",
+        "what predict returned cannot be sent: the status 99 is none of an answer: 200 to 599 are",
+    ]
+    assert not any("traceback" in line for line in lines)
 
 
 @pytest.mark.parametrize("name", ["broken json", "empty json", "invalid utf-8", "broken multipart"])
