@@ -11,7 +11,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from runtime_handler.admission import Gate, ProcessGate
-from runtime_handler.asgi import Asgi, Disconnected, Receive, Scope, Send, read_body, read_request, request_id, send_answer
+from runtime_handler.asgi import (
+    Asgi,
+    BrokenOff,
+    Disconnected,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    read_request,
+    request_id,
+    send_answer,
+)
 from runtime_handler.calls import PredictorFailed
 from runtime_handler.codec import JSON, TEXT, dump_json
 from runtime_handler.errors import (
@@ -160,7 +171,7 @@ class App:
             status = 500
             log.error("answering failed: %s", describe(error), extra={"traceback": user_traceback(error), "request_id": identity})
             if sending:
-                raise  # part of the answer may be out: the server ends the connection
+                raise BrokenOff from error  # the server ends the connection
             await send_answer(scope, receive, send, _identified(error_answer(PredictorFailed()), identity))
         finally:
             self._gate.leave()

@@ -33,6 +33,10 @@ class NeedsLoop:
         yield
 
 
+class BrokenOff(Exception):
+    """Part of an answer may be out and the rest is not to come; the log has said why."""
+
+
 class Disconnected(Exception):
     """The caller hung up before the request was complete."""
 

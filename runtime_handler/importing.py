@@ -1,14 +1,17 @@
 """The user's predictor class, from its file: no such file, an import that fails and a wrong class are three different errors."""
 
 import importlib.util
+import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, TracebackType
 
 from runtime_handler.errors import StartError, UserCodeError
 
 OURS = str(Path(__file__).parent)
+PYTHONS = str(Path(os.__file__).parent)
 
 
 def load_class(path: Path, class_name: str) -> type:
@@ -52,16 +55,24 @@ def describe(error: BaseException) -> str:
 
 
 def user_traceback(error: BaseException) -> str:
-    """The traceback as Python prints it, without the frames that lead from this package to the user's code."""
+    """The traceback as Python prints it, without the frames that lead to the user's code: ours, and those of frameworks."""
     return "".join(traceback.format_exception(type(error), error, _from_user_code(error.__traceback__)))
 
 
 def _from_user_code(frames: TracebackType | None) -> TracebackType | None:
-    first = frames
-    while first is not None and _is_machinery(first.tb_frame.f_code.co_filename):
-        first = first.tb_next
-    return first or frames
+    return _after(frames, _is_installed) or _after(frames, _is_machinery) or frames
+
+
+def _after(frames: TracebackType | None, passes: Callable[[str], bool]) -> TracebackType | None:
+    """From the first frame on whose file does not pass; None when there is none."""
+    while frames is not None and passes(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return frames
 
 
 def _is_machinery(filename: str) -> bool:
     return filename.startswith((OURS, "<frozen importlib"))
+
+
+def _is_installed(filename: str) -> bool:
+    return filename.startswith((OURS, PYTHONS, "<frozen ")) or "site-packages" in filename

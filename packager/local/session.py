@@ -1,6 +1,7 @@
 """One run of `cxpack local`: contexts in a temporary folder, a replica each, the front before them, all of it stopped."""
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -159,6 +160,8 @@ async def _serving(app: Front, listener: socket.socket) -> AsyncIterator[None]:
             yield
 
     config = uvicorn.Config(app, lifespan="off", log_level="warning", date_header=False, server_header=False)
+    # A replica that breaks off an answer has said why.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing" not in record.msg)
     server = Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:

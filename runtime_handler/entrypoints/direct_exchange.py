@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uvicorn.protocols.http.httptools_impl import HEADER_RE, HEADER_VALUE_RE, STATUS_LINE, RequestResponseCycle
 
 from runtime_handler.app import App
-from runtime_handler.asgi import CORS, Message, NeedsLoop
+from runtime_handler.asgi import CORS, BrokenOff, Message, NeedsLoop
 from runtime_handler.codec import BYTES, JSON, TEXT
 from runtime_handler.request import Answer, Request
 from runtime_handler.service import Service
@@ -196,5 +196,6 @@ class Exchange:
             self._protocol.transport.close()
 
     def _broken(self, error: BaseException) -> None:
-        log.error("an answer broke off: %s", error)
+        if not isinstance(error, BrokenOff):
+            log.error("an answer broke off: %s", error)
         self._protocol.transport.close()

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
-from runtime_handler.asgi import Asgi, Message, NeedsLoop, Scope
+from runtime_handler.asgi import Asgi, BrokenOff, Message, NeedsLoop, Scope
 from runtime_handler.codec import TEXT, is_form
 from runtime_handler.entrypoints.http_api_event import HttpApiEvent
 from runtime_handler.entrypoints.invocation import DirectInvocation
@@ -43,8 +43,9 @@ class Adapter:
         try:
             if _has_form(scope) or not _ends(running):
                 self.loop().run_until_complete(running)
-        except Exception:  # the boundary of an invocation: the next one must find the environment alive
-            log.exception("an answer broke off")
+        except Exception as error:  # the boundary of an invocation: the next one must find the environment alive
+            if not isinstance(error, BrokenOff):
+                log.exception("an answer broke off")
             answered.fail()
         # HTTP's headers are Latin-1; the translations of all fronts, Mangum's too, take them for UTF-8.
         headers = [(name, value if value.isascii() else value.decode("latin-1").encode()) for name, value in answered.headers]

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime_handler.admission import Gate
 from runtime_handler.app import App, Run
-from runtime_handler.asgi import Asgi
+from runtime_handler.asgi import Asgi, BrokenOff
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
 from runtime_handler.entrypoints.direct_exchange import predicting
@@ -111,7 +111,13 @@ def _config(app: App, protocol: type[HttpToolsProtocol]) -> uvicorn.Config:
         timeout_graceful_shutdown=DRAIN_S,
     )
     config.load()
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     return config
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether the app has not said it already, of the user's code."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], BrokenOff)
 
 
 async def _start(threads: Threads, composed: Composed, server: Server, poll_s: float, connections: Connections) -> None:

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.runtime_handler.harness import Server, serving, write_context
+from tests.runtime_handler.harness import Server, a_spec, serving, write_context
 
 PREDICTOR = """
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
+
+def parts():
+    yield "a"
+    raise RuntimeError("no more")
 
 class PythonPredictor:
     def __init__(self, config):
@@ -22,6 +26,8 @@ class PythonPredictor:
             return StreamingResponse(iter(["a", "b"]), media_type="text/plain")
         if payload == "broken stream":
             return StreamingResponse(iter([b"a", 1]), media_type="text/plain")
+        if payload == "raising stream":
+            return StreamingResponse(parts(), media_type="text/plain")
         if payload == "teapot":
             raise HTTPException(418, "short and stout", {"X-Pot": "tea"})
         if payload == "split":
@@ -30,9 +36,10 @@ class PythonPredictor:
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(write_context(tmp_path_factory.mktemp("context"), {"predictor.py": PREDICTOR})) as running:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one-process", "two-processes"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    spec = a_spec(processes_per_replica=request.param)
+    with serving(write_context(tmp_path_factory.mktemp("context"), {"predictor.py": PREDICTOR}, spec)) as running:
         yield running
 
 
@@ -129,6 +136,21 @@ def test_streams(server: Server) -> None:
         with pytest.raises(httpx.RemoteProtocolError):
             client.post("/iris", json="broken stream")
         assert client.post("/iris", json=3).json() == 3
+
+
+@pytest.mark.parametrize("path", ["/iris", "/%69ris"], ids=["direct", "uvicorn"])
+def test_a_stream_that_breaks_off_is_told_once(server: Server, path: str) -> None:
+    """One line, with the traceback from the user's generator on; neither the framework's frames nor the server's own words."""
+    before = len(server.stderr)
+    with pytest.raises(httpx.RemoteProtocolError):
+        server.client.post(path, json="raising stream")
+    assert server.client.post(path, json=3).json() == 3
+    [line] = [json.loads(line) for line in server.stderr[before:].splitlines()]
+    assert line["message"] == "answering failed: RuntimeError: no more"
+    first, second, *_, last = line["traceback"].splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert "project/predictor.py" in second
+    assert last == "RuntimeError: no more"
 
 
 def test_callers_that_hang_up(server: Server) -> None:
