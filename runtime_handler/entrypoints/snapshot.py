@@ -8,10 +8,18 @@ Request ids come from each invocation, and the model refresh finds itself due by
 import gc
 import os
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from runtime_handler.entrypoints.compose import Composed
 
 SNAP_START = "snap-start"
+SEEDS: Mapping[str, Callable[[Any], object]] = {
+    "random": lambda module: module.seed(),
+    "numpy.random": lambda module: module.seed(),
+    "torch": lambda module: module.seed(),
+}
+"""How the global generator of each module gets another seed; one that was never imported has none to share."""
 
 
 def register(composed: Composed) -> None:
@@ -29,16 +37,15 @@ def before_snapshot(composed: Composed) -> None:
     composed.recorder.flush()
     if composed.places is not None:
         composed.places.close()
+    gc.unfreeze()  # clients that hold one another are freed by the collector alone, which passes over what is frozen
     gc.collect()
+    gc.freeze()
 
 
 def after_restore(composed: Composed) -> None:
     """Open what this copy needs for itself."""
     if composed.places is not None:
         composed.places.reopen()
-    import random  # here: a function without snapshots starts without it
-
-    random.seed()
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed()
+    for name, seed in SEEDS.items():
+        if (module := sys.modules.get(name)) is not None:
+            seed(module)

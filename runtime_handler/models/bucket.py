@@ -1,14 +1,15 @@
 """One S3 bucket: endpoint, region, credentials and the store's clock, from the environment that AWS and the user set.
 
-obstore finds the credentials of Lambda, ECS and SageMaker itself; where only boto3 can (profiles, single sign-on),
-boto3 provides them. The AWS environment variables are read here and not in an entry point because both libraries read
-the rest of them themselves.
+obstore finds the credentials of Lambda, ECS and SageMaker itself; where only boto3 can (profiles, single sign-on, and
+Lambda with SnapStart, which gives an address and, in a variable, a token), boto3 provides them. The AWS environment
+variables are read here and not in an entry point because both libraries read the rest of them themselves.
 """
 
 import os
 import threading
 import time
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _OWN_CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
 """Where any of these is set, obstore's own chain finds credentials without asking a metadata address that may not exist."""
@@ -55,11 +56,20 @@ class Bucket:
 
     def close(self) -> None:
         """Let go of connections and credentials; nothing can be read until `reopen`."""
+        self._probe.join(_PROBE_S)
         del self.store
+        self.__dict__.pop("boto3", None)
 
     def reopen(self) -> None:
         """Open again, with the credentials of the environment as it is now."""
         self.store = self._open(self._used)
+
+    @cached_property
+    def boto3(self) -> Any:
+        """A boto3 client of S3; its import takes 300 ms, so it is for what obstore cannot do."""
+        import boto3
+
+        return boto3.Session().client("s3")
 
     def _open(self, region: str) -> "S3Store":
         from obstore.store import S3Store

@@ -8,7 +8,6 @@ which makes the "folders" that S3's console creates look like empty files: an em
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +151,7 @@ class S3Source:
 
         found: list[StoredObject] = []
         try:
-            pages = self._boto3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=self._prefix)
+            pages = self._bucket.boto3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=self._prefix)
             for page in pages:
                 for item in page.get("Contents", ()):
                     if not item["Key"].endswith("/"):
@@ -163,12 +162,6 @@ class S3Source:
         except (BotoCoreError, ClientError) as error:
             raise self._failure("cannot be listed", "", error) from error
         return found
-
-    @cached_property
-    def _boto3(self) -> Any:
-        import boto3  # 300 ms, paid by buckets with odd keys alone
-
-        return boto3.client("s3")
 
     def _get(self, folder: str, target: Path, item: StoredObject, start: int, end: int) -> None:
         import obstore
