@@ -36,13 +36,17 @@ class Entry:
 
 
 class DiskTier:
-    """The versions on disk; those that are in `memory` are not evicted, and uses there count here."""
+    """The versions on disk; those that are in `memory` are not evicted, and uses there count here.
+
+    `scans` is a folder for what the processes that share the tier tell each other of the store.
+    """
 
     def __init__(self, root: Path, limit: int | None, budget: int | None, memory: MemoryTier) -> None:
         self._root, self._limit, self.budget, self._memory = root, limit, budget, memory
         self._records = root / ".cxpack" / "records"
         self._staging = root / ".cxpack" / "staging"
         self._locks = root / ".cxpack" / "locks"
+        self.scans = root / ".cxpack" / "scans"
         self._entries: dict[Key, Entry] = {}
         self._contents: dict[ModelId, set[str]] = {}
         self._fetching: dict[Key, int] = {}
@@ -51,7 +55,7 @@ class DiskTier:
 
     def open(self) -> None:
         """Take stock: keep what is whole, remove what a crash left, evict down to the limits. Raises OSError."""
-        for folder in (self._records, self._staging, self._locks):
+        for folder in (self._records, self._staging, self._locks, self.scans):
             folder.mkdir(parents=True, exist_ok=True)
         self._alone = os.open(self._locks / "users", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -227,7 +231,7 @@ class DiskTier:
                 records.remove_record(record)
         if alone:
             known = {entry.folder for entry in self._entries.values()}
-            records.remove_leftovers(self._root, self._staging, known)
+            records.remove_leftovers(self._root, (self._staging, self.scans), known)
 
     def _add_whole(self, record: Path) -> Key | None:
         try:

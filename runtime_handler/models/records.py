@@ -4,8 +4,9 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,9 @@ def in_order_of_use(records: Path) -> list[Path]:
     return sorted(records.glob("*.json"), key=lambda path: last_use(path) or path.stat().st_mtime)
 
 
-def remove_leftovers(root: Path, staging: Path, known: Collection[Path]) -> None:
-    """Remove what a crash left: all that is staged, and versions' folders that are not `known`."""
-    for leftover in staging.iterdir():
+def remove_leftovers(root: Path, passing: Iterable[Path], known: Collection[Path]) -> None:
+    """Remove what a crash left: all that is in the `passing` folders, and versions' folders that are not `known`."""
+    for leftover in chain.from_iterable(folder.iterdir() for folder in passing):
         remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
     for folder in root.glob("*/*/*"):
         if folder.parts[len(root.parts)] != ".cxpack" and folder not in known:
@@ -97,6 +98,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # said aloud: a process that was forked meanwhile holds the same lock
         os.close(descriptor)
 
 
