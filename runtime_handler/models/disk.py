@@ -156,18 +156,19 @@ class DiskTier:
 
     def _fill(self, name: Key, folder: Path, files: Files, fetch: Callable[[Path], None]) -> None:
         staging = self._staging / os.urandom(8).hex()
+        record = staging.with_suffix(".json")
         staging.mkdir()
         try:
             fetch(staging)
             records.sync_files(staging)
+            record.write_text(records.dump_record(name, files))  # now, for it may be what the disk has no room for
             self._record(name).unlink(missing_ok=True)
             records.remove_tree(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging.rename(folder)
-            record = staging.with_suffix(".json")
-            record.write_text(records.dump_record(name, files))
             record.rename(self._record(name))
         finally:
+            record.unlink(missing_ok=True)
             records.remove_tree(staging)
 
     def _reserve(self, name: Key, size: int, ask: Callable[[], None]) -> None:

@@ -51,7 +51,10 @@ class Updates:
         """The first scan and the loads that follow; waits for what will be ready soon. Raises StartError."""
         if self._scanner is None:
             return
-        self._shelf.disk.open()
+        try:
+            self._shelf.disk.open()
+        except OSError as error:
+            raise StartError(f"the model store cannot be used: {error}; CXPACK_MODEL_STORE names another folder") from error
         known = from_disk(self._shelf.disk.entries())
         scan = self._first_scan(self._scanner, known)
         catalog = self._refresh(known, scan)
