@@ -51,20 +51,13 @@ class DiskTier:
         self._contents: dict[ModelId, set[str]] = {}
         self._fetching: dict[Key, int] = {}
         self._lock = threading.RLock()
-        self._alone: int | None = None
+        self._user: int | None = None
 
     def open(self) -> None:
         """Take stock: keep what is whole, remove what a crash left, evict down to the limits. Raises OSError."""
-        for folder in (self._records, self._staging, self._locks, self.scans):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._alone = os.open(self._locks / "users", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
-        except OSError:
-            alone = False
+        alone = self._enter()
         self._take_stock(alone)
-        fcntl.flock(self._alone, fcntl.LOCK_SH)
+        self._stay()
         with self._lock:
             while not self._fits(0, 0) and self._evict_one():
                 pass
@@ -72,9 +65,7 @@ class DiskTier:
     def close(self) -> None:
         """Leave the folder to others."""
         self.note_uses()
-        if self._alone is not None:
-            os.close(self._alone)
-            self._alone = None
+        self._leave()
 
     def note_uses(self) -> None:
         """Write down when each version was last used, for the next start."""
@@ -129,6 +120,27 @@ class DiskTier:
         with self._lock:
             return TierStatus(used=len(self._entries) + len(self._fetching), limit=self._limit)
 
+    def _enter(self) -> bool:
+        """Make the folders, and become one of their users; whether the only one, whom no other may join before `_stay`."""
+        for folder in (self._records, self._staging, self._locks, self.scans):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._leave()
+        self._user = os.open(self._locks / "users", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._user, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _stay(self) -> None:
+        if self._user is not None:
+            fcntl.flock(self._user, fcntl.LOCK_SH)
+
+    def _leave(self) -> None:
+        if self._user is not None:
+            os.close(self._user)
+            self._user = None
+
     def _hold(self, name: Key) -> Entry | None:
         with self._lock:
             entry = self._entries.get(name)
@@ -143,6 +155,10 @@ class DiskTier:
     def _fetch(self, name: Key, files: Files, fetch: Callable[[Path], None], ask: Callable[[], None]) -> Entry:
         self._reserve(name, files.bytes, ask)
         try:
+            with self._lock:
+                if not self._staging.is_dir():  # somebody cleaned up, and took our place with the files
+                    self._enter()
+                    self._stay()
             with records.exclusive(self._locks / records.digest(name)[:3]):
                 folder = self._folder(name)
                 if not records.is_whole(folder, files) or not self._record(name).is_file():
