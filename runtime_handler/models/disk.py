@@ -8,7 +8,6 @@ Several processes may share the folder: a lock file per fetch keeps them from do
 The models' folders and our bookkeeping, in `.cxpack`, are all that is ever touched below the tier's folder.
 """
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from runtime_handler.models.catalog import Files
 from runtime_handler.models.memory import MemoryTier, next_use
 from runtime_handler.models.model import ModelId, TierStatus
 from runtime_handler.models.records import Key
+from runtime_handler.models.users import Users
 
 
 class Entry:
@@ -43,21 +43,19 @@ class DiskTier:
 
     def __init__(self, root: Path, limit: int | None, budget: int | None, memory: MemoryTier) -> None:
         self._root, self._limit, self.budget, self._memory = root, limit, budget, memory
-        self._records = root / ".cxpack" / "records"
-        self._staging = root / ".cxpack" / "staging"
-        self._locks = root / ".cxpack" / "locks"
-        self.scans = root / ".cxpack" / "scans"
+        self._ours = [root / ".cxpack" / name for name in ("records", "staging", "locks", "scans")]
+        self._records, self._staging, self._locks, self.scans = self._ours
         self._entries: dict[Key, Entry] = {}
         self._contents: dict[ModelId, set[str]] = {}
         self._fetching: dict[Key, int] = {}
         self._lock = threading.RLock()
-        self._user: int | None = None
+        self._users = Users(self._locks / "users")
 
     def open(self) -> None:
         """Take stock: keep what is whole, remove what a crash left, evict down to the limits. Raises OSError."""
         alone = self._enter()
         self._take_stock(alone)
-        self._stay()
+        self._users.stay()
         with self._lock:
             while not self._fits(0, 0) and self._evict_one():
                 pass
@@ -65,7 +63,7 @@ class DiskTier:
     def close(self) -> None:
         """Leave the folder to others."""
         self.note_uses()
-        self._leave()
+        self._users.leave()
 
     def note_uses(self) -> None:
         """Write down when each version was last used, for the next start."""
@@ -121,25 +119,10 @@ class DiskTier:
             return TierStatus(used=len(self._entries) + len(self._fetching), limit=self._limit)
 
     def _enter(self) -> bool:
-        """Make the folders, and become one of their users; whether the only one, whom no other may join before `_stay`."""
-        for folder in (self._records, self._staging, self._locks, self.scans):
+        """Make the folders and become one of their users; whether the only one."""
+        for folder in self._ours:
             folder.mkdir(parents=True, exist_ok=True)
-        self._leave()
-        self._user = os.open(self._locks / "users", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._user, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _stay(self) -> None:
-        if self._user is not None:
-            fcntl.flock(self._user, fcntl.LOCK_SH)
-
-    def _leave(self) -> None:
-        if self._user is not None:
-            os.close(self._user)
-            self._user = None
+        return self._users.enter()
 
     def _hold(self, name: Key) -> Entry | None:
         with self._lock:
@@ -158,7 +141,7 @@ class DiskTier:
             with self._lock:
                 if not self._staging.is_dir():  # somebody cleaned up, and took our place with the files
                     self._enter()
-                    self._stay()
+                    self._users.stay()
             with records.exclusive(self._locks / records.digest(name)[:3]):
                 folder = self._folder(name)
                 if not records.is_whole(folder, files) or not self._record(name).is_file():

@@ -105,18 +105,27 @@ def exclusive(lock: Path) -> Iterator[None]:
 def is_whole(folder: Path, files: Files) -> bool:
     """Whether the folder holds exactly the version's objects, by name and size."""
     try:
-        found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if not path.is_dir()}
+        found = dict(_files(str(folder)))
     except OSError:
         return False
-    return folder.is_dir() and found == {item.path: item.size for item in files.objects}
+    return found == {item.path: item.size for item in files.objects}
 
 
 def sync_files(folder: Path) -> None:
     """Have the bytes of every file below a folder on the disk."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    for path, _ in _files(str(folder)):
+        descriptor = os.open(folder / path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _files(folder: str, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Path and size of every file below a folder. Without pathlib: a start looks at all that is on the disk."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _files(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.stat().st_size
