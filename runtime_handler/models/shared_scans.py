@@ -11,11 +11,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from runtime_handler.contract import ModelsSpec
 from runtime_handler.models.places import Opens
@@ -71,24 +71,24 @@ class SharedScans:
 
     @contextmanager
     def _turn(self, entered: float) -> Iterator[None]:
-        """Wait while another process scans, until it is done, ends or takes too long."""
+        lock = self._lock(entered)
         try:
-            lock = self._file.with_suffix(".lock").open("a")
-        except OSError:  # a disk that cannot be written: each process scans for itself
             yield
-            return
-        with lock:
-            while (
-                not (mine := _locked(lock.fileno()))
-                and not self._is_news(_begun(self._file), entered)
-                and self._clock() - entered < PATIENCE_S
-            ):
+        finally:
+            if lock is not None:
+                fcntl.flock(lock, fcntl.LOCK_UN)  # said aloud: a process that was forked meanwhile holds the same lock
+                lock.close()
+
+    def _lock(self, entered: float) -> TextIO | None:
+        """The lock, once whoever scans now is done or ended; None when there is news, or one that takes too long, or no lock."""
+        with suppress(OSError), ExitStack() as stack:  # a disk that cannot be written, or cannot lock: each scans for itself
+            lock = stack.enter_context(self._file.with_suffix(".lock").open("a"))
+            while not self._is_news(_begun(self._file), entered) and self._clock() - entered < PATIENCE_S:
+                if _locked(lock.fileno()):
+                    stack.pop_all()
+                    return lock
                 self._pause(_LOOK_S)
-            try:
-                yield
-            finally:
-                if mine:  # said aloud: a process that the predictor has forked meanwhile holds the same lock
-                    fcntl.flock(lock, fcntl.LOCK_UN)
+        return None
 
     def _own(self) -> Scan:
         scan = self._scanner.scan()
@@ -186,10 +186,10 @@ def _begun(file: Path) -> float | None:
 
 
 def _locked(descriptor: int) -> bool:
-    """Take the lock if it is free; whether it was."""
+    """Take the lock if it is free; whether it was. Raises OSError where there are no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
     return True
 
