@@ -6,14 +6,13 @@ or a fraction of a millisecond has passed. Slow predictors never block the loop,
 """
 
 import asyncio
-import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Protocol
 
+from runtime_handler.scheduling import give_way
 from runtime_handler.wakeups import Wakeups
 
 HOLD_S = 0.0003
@@ -41,16 +40,6 @@ class Waiter(Protocol):
 
 
 Job = tuple[Callable[..., Any], tuple[Any, ...], Waiter | None]
-
-
-def _give_way() -> None:
-    """Have this thread not interrupt another one when it wakes up: it would only wait for the interpreter's lock.
-
-    The kernel otherwise lets who wakes up run at once, twice for each job; the loop still interrupts this thread.
-    """
-    if hasattr(os, "SCHED_BATCH"):  # Linux
-        with contextlib.suppress(OSError):  # a sandbox may forbid it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class Threads:
@@ -127,7 +116,7 @@ class Threads:
                 self._work_waits.take()
 
     def _work(self) -> None:
-        _give_way()
+        give_way()  # each job would otherwise interrupt the loop twice; the loop still interrupts this thread
         holding_since: float | None = None
         quick = 0
         while (job := self._next()) is not None:

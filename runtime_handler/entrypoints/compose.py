@@ -1,6 +1,7 @@
 """What every entry point does first: read api.json, enter the project, set up logs, make the Service."""
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,13 +64,17 @@ def with_sagemaker_model(spec: ServeSpec, folder: Path) -> ServeSpec:
 
 
 class Composed:
-    """A service, not started, and its recorder; `manager` and `places` are there once models are opened."""
+    """A service, not started, and its recorder; `manager` and `places` are there once models are opened.
 
-    __slots__ = ("manager", "places", "recorder", "service")
+    `since` is when this was, monotonic seconds: before a replica of several processes becomes several.
+    """
+
+    __slots__ = ("manager", "places", "recorder", "service", "since")
 
     def __init__(self, service: Service, recorder: EmfRecorder) -> None:
         self.service = service
         self.recorder = recorder
+        self.since = time.monotonic()
         self.manager: Manager | None = None
         self.places: Places | None = None
 
@@ -90,7 +95,9 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
     def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without
         from runtime_handler.models.places import Places
+        from runtime_handler.models.shared_scans import Replica
 
+        alone = spec.predictor.processes_per_replica == 1 or settings.poll_s == 0
         composed.places = Places(root)
         composed.manager = open_manager(
             models,
@@ -104,6 +111,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             recorder=recorder,
             threads=spec.predictor.threads_per_process,
             places=composed.places,
+            replica=None if alone else Replica(since=composed.since, poll_s=settings.poll_s),
         )
         return InvokedModels(composed.manager) if settings.multi_model else composed.manager
 

@@ -127,6 +127,10 @@ async def _start(threads: Threads, composed: Composed, server: Server, poll_s: f
         report(error)
         server.stop(exit_code=1)
         return
+    except Exception:  # ours: whoever waits for this server to be ready must not wait for ever
+        log.exception("the start failed unexpectedly")
+        server.stop(exit_code=1)
+        return
     gc.collect()
     gc.freeze()  # models and libraries stay; walking them in every full collection is what makes a tail long
     log.info("ready")

@@ -8,7 +8,6 @@ Several processes may share the folder: a lock file per fetch keeps them from do
 The models' folders and our bookkeeping, in `.cxpack`, are all that is ever touched below the tier's folder.
 """
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from runtime_handler.models.catalog import Files
 from runtime_handler.models.memory import MemoryTier, next_use
 from runtime_handler.models.model import ModelId, TierStatus
 from runtime_handler.models.records import Key
+from runtime_handler.models.users import Users
 
 
 class Entry:
@@ -36,31 +36,26 @@ class Entry:
 
 
 class DiskTier:
-    """The versions on disk; those that are in `memory` are not evicted, and uses there count here."""
+    """The versions on disk; those that are in `memory` are not evicted, and uses there count here.
+
+    `scans` is a folder for what the processes that share the tier tell each other of the store.
+    """
 
     def __init__(self, root: Path, limit: int | None, budget: int | None, memory: MemoryTier) -> None:
         self._root, self._limit, self.budget, self._memory = root, limit, budget, memory
-        self._records = root / ".cxpack" / "records"
-        self._staging = root / ".cxpack" / "staging"
-        self._locks = root / ".cxpack" / "locks"
+        self._ours = [root / ".cxpack" / name for name in ("records", "staging", "locks", "scans")]
+        self._records, self._staging, self._locks, self.scans = self._ours
         self._entries: dict[Key, Entry] = {}
         self._contents: dict[ModelId, set[str]] = {}
         self._fetching: dict[Key, int] = {}
         self._lock = threading.RLock()
-        self._alone: int | None = None
+        self._users = Users(self._locks / "users")
 
     def open(self) -> None:
         """Take stock: keep what is whole, remove what a crash left, evict down to the limits. Raises OSError."""
-        for folder in (self._records, self._staging, self._locks):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._alone = os.open(self._locks / "users", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            alone = True
-        except OSError:
-            alone = False
+        alone = self._enter()
         self._take_stock(alone)
-        fcntl.flock(self._alone, fcntl.LOCK_SH)
+        self._users.stay()
         with self._lock:
             while not self._fits(0, 0) and self._evict_one():
                 pass
@@ -68,9 +63,7 @@ class DiskTier:
     def close(self) -> None:
         """Leave the folder to others."""
         self.note_uses()
-        if self._alone is not None:
-            os.close(self._alone)
-            self._alone = None
+        self._users.leave()
 
     def note_uses(self) -> None:
         """Write down when each version was last used, for the next start."""
@@ -125,6 +118,12 @@ class DiskTier:
         with self._lock:
             return TierStatus(used=len(self._entries) + len(self._fetching), limit=self._limit)
 
+    def _enter(self) -> bool:
+        """Make the folders and become one of their users; whether the only one."""
+        for folder in self._ours:
+            folder.mkdir(parents=True, exist_ok=True)
+        return self._users.enter()
+
     def _hold(self, name: Key) -> Entry | None:
         with self._lock:
             entry = self._entries.get(name)
@@ -139,6 +138,10 @@ class DiskTier:
     def _fetch(self, name: Key, files: Files, fetch: Callable[[Path], None], ask: Callable[[], None]) -> Entry:
         self._reserve(name, files.bytes, ask)
         try:
+            with self._lock:
+                if not self._staging.is_dir():  # somebody cleaned up, and took our place with the files
+                    self._enter()
+                    self._users.stay()
             with records.exclusive(self._locks / records.digest(name)[:3]):
                 folder = self._folder(name)
                 if not records.is_whole(folder, files) or not self._record(name).is_file():
@@ -152,18 +155,19 @@ class DiskTier:
 
     def _fill(self, name: Key, folder: Path, files: Files, fetch: Callable[[Path], None]) -> None:
         staging = self._staging / os.urandom(8).hex()
+        record = staging.with_suffix(".json")
         staging.mkdir()
         try:
             fetch(staging)
             records.sync_files(staging)
+            record.write_text(records.dump_record(name, files))  # now, for it may be what the disk has no room for
             self._record(name).unlink(missing_ok=True)
             records.remove_tree(folder)
             folder.parent.mkdir(parents=True, exist_ok=True)
             staging.rename(folder)
-            record = staging.with_suffix(".json")
-            record.write_text(records.dump_record(name, files))
             record.rename(self._record(name))
         finally:
+            record.unlink(missing_ok=True)
             records.remove_tree(staging)
 
     def _reserve(self, name: Key, size: int, ask: Callable[[], None]) -> None:
@@ -227,7 +231,7 @@ class DiskTier:
                 records.remove_record(record)
         if alone:
             known = {entry.folder for entry in self._entries.values()}
-            records.remove_leftovers(self._root, self._staging, known)
+            records.remove_leftovers(self._root, (self._staging, self.scans), known)
 
     def _add_whole(self, record: Path) -> Key | None:
         try:

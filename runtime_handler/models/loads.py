@@ -80,6 +80,7 @@ class Loads:
         self._flying: dict[ModelId, Load] = {}
         self.failures: dict[ModelId, Failure] = {}
         self.good: dict[ModelId, Files] = {}
+        self.took_ms: dict[ModelId, float] = {}
 
     def start(self, order: Order, request: lease.Lease | None = None) -> Load:
         """The load of that version: the one in flight, or a new one. Its model will be given to `request`, too."""
@@ -124,9 +125,10 @@ class Loads:
         """Drop what is known of a version that is gone."""
         self.failures.pop(key, None)
         self.good.pop(key, None)
+        self.took_ms.pop(key, None)
 
     def _run(self, load: Load) -> None:
-        order, started = load.order, time.perf_counter()
+        order, started, asked_for = load.order, time.perf_counter(), bool(load.waiting)
         error: ServeError | None = None
         try:
             self._load(load)
@@ -150,7 +152,10 @@ class Loads:
             )
             error = self._fail(order, describe(problem), told=_told(problem), store=False)
         else:
-            self._recorder.record("ModelLoad", (time.perf_counter() - started) * 1000)
+            took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
+            self._recorder.record("ModelLoad", took_ms)
+            if not asked_for:
+                log.info("%s version %s was loaded in %.0f ms", title(order.key.name), order.key.version, took_ms)
             self._finished(order.key)
         finally:  # whatever happens, nobody waits for ever
             with self._lock:

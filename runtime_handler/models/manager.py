@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime_handler.contract import SINGLE_MODEL, ModelsSpec
 from runtime_handler.errors import MissingModelName, ModelFailed, ModelNotFound, ServeError
@@ -26,12 +26,15 @@ from runtime_handler.models.order import MEMORY_FACTOR, Order
 from runtime_handler.models.places import Opens, Places
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.refusals import absent, loading, unavailable, unknown
-from runtime_handler.models.scan import Scanner
+from runtime_handler.models.scan import Scanner, Scans
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.updates import Updates
 from runtime_handler.models.version import requested_version
 from runtime_handler.models.workers import Workers
 from runtime_handler.predictors.base import Load as Loader
+
+if TYPE_CHECKING:
+    from runtime_handler.models.shared_scans import Replica
 
 LOAD_WAIT_S = 25.0
 """How long a request waits for a model that is being loaded for it: less than API Gateway waits for us."""
@@ -59,6 +62,7 @@ def open_manager(
     pause: Callable[[float], None] = time.sleep,
     pool: Pool | None = None,
     places: Opens | None = None,
+    replica: "Replica | None" = None,
 ) -> "Manager":
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
 
@@ -68,7 +72,7 @@ def open_manager(
 
     `store` is the folder of all APIs' models on disk; `threads` the API's `threads_per_process`: no more than that, nor
     than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start,
-    `places` opens sources.
+    `places` opens sources. `replica` tells of other processes that serve the same models, None: there are none.
     """
     recorder = recorder or NullRecorder()
     reclaimer = Reclaimer()
@@ -96,7 +100,13 @@ def open_manager(
         )
 
     shelf = Shelf(memory, disk, open_loads, on_demand=spec.cached)
-    scanner = Scanner(spec, places or Places(root)) if spec.paths or spec.dir is not None else None
+    places = places or Places(root)
+    scanner: Scans | None = Scanner(spec, places) if spec.paths or spec.dir is not None else None
+    if scanner is not None and replica is not None:
+        from runtime_handler.models.shared_scans import SharedScans, may_share  # here, for most replicas are one process
+
+        if may_share(spec):
+            scanner = SharedScans(scanner, spec, places, disk.scans, replica)
     rules = Rules(layout=layout, settle_s=settle_s, marker=marker)
     updates = Updates(shelf, scanner, rules=rules, recorder=recorder, clock=clock, pause=pause)
     return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)
@@ -148,10 +158,14 @@ class Manager:
         """
         self._updates.start()
 
-    def tick(self, *, wait: bool = True) -> None:
-        """One refresh step: a scan and the loads that follow, to their end if it is to `wait`. Never raises."""
-        self._updates.tick(wait=wait)
+    def tick(self, *, wait: bool = True) -> float:
+        """One refresh step: a scan and the loads that follow, to their end if it is to `wait`. Never raises.
+
+        Returns how many seconds ago the scan began.
+        """
+        age = self._updates.tick(wait=wait)
         self._record_hits()
+        return age
 
     def close(self) -> None:
         """Take no more work. Models that requests hold stay usable."""

@@ -34,7 +34,10 @@ class Model:
 
 
 class ModelStatus(NamedTuple):
-    """One version of one model. `last_access` and `next_retry` are Unix seconds, `bytes` the size on disk."""
+    """One version of one model. `last_access` and `next_retry` are Unix seconds, `bytes` the size on disk.
+
+    `load_ms` is how long its last load took, the download included; None when this process never loaded it.
+    """
 
     name: str
     version: int
@@ -45,6 +48,7 @@ class ModelStatus(NamedTuple):
     last_access: float | None = None
     error: str | None = None
     next_retry: float | None = None
+    load_ms: float | None = None
 
 
 class TierStatus(NamedTuple):

@@ -4,8 +4,9 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,9 @@ def in_order_of_use(records: Path) -> list[Path]:
     return sorted(records.glob("*.json"), key=lambda path: last_use(path) or path.stat().st_mtime)
 
 
-def remove_leftovers(root: Path, staging: Path, known: Collection[Path]) -> None:
-    """Remove what a crash left: all that is staged, and versions' folders that are not `known`."""
-    for leftover in staging.iterdir():
+def remove_leftovers(root: Path, passing: Iterable[Path], known: Collection[Path]) -> None:
+    """Remove what a crash left: all that is in the `passing` folders, and versions' folders that are not `known`."""
+    for leftover in chain.from_iterable(folder.iterdir() for folder in passing):
         remove_tree(leftover) if leftover.is_dir() else leftover.unlink()
     for folder in root.glob("*/*/*"):
         if folder.parts[len(root.parts)] != ".cxpack" and folder not in known:
@@ -97,24 +98,34 @@ def exclusive(lock: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # said aloud: a process that was forked meanwhile holds the same lock
         os.close(descriptor)
 
 
 def is_whole(folder: Path, files: Files) -> bool:
     """Whether the folder holds exactly the version's objects, by name and size."""
     try:
-        found = {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if not path.is_dir()}
+        found = dict(_files(str(folder)))
     except OSError:
         return False
-    return folder.is_dir() and found == {item.path: item.size for item in files.objects}
+    return found == {item.path: item.size for item in files.objects}
 
 
 def sync_files(folder: Path) -> None:
     """Have the bytes of every file below a folder on the disk."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+    for path, _ in _files(str(folder)):
+        descriptor = os.open(folder / path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _files(folder: str, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Path and size of every file below a folder. Without pathlib: a start looks at all that is on the disk."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _files(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.stat().st_size

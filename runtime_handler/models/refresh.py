@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from runtime_handler.scheduling import give_way
+
 
 class Ticks(Protocol):
     """What is stepped: a Manager."""
 
-    def tick(self, *, wait: bool = True) -> None:
-        """One refresh step; with `wait`, to the end of the loads that it started."""
+    def tick(self, *, wait: bool = True) -> float:
+        """One refresh step; with `wait`, to the end of the loads that it started. How many seconds ago its scan began."""
 
 
 class ThreadRefresh:
@@ -19,8 +21,8 @@ class ThreadRefresh:
     A scan that takes longer is followed at once by the next; two never overlap.
     """
 
-    def __init__(self, manager: Ticks, poll_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._manager, self._poll_s, self._clock = manager, poll_s, clock
+    def __init__(self, manager: Ticks, poll_s: float) -> None:
+        self._manager, self._poll_s = manager, poll_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models-refresh", daemon=True)
 
@@ -38,10 +40,10 @@ class ThreadRefresh:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        due = self._clock() + self._poll_s
-        while not self._stop.wait(max(0.0, due - self._clock())):
-            due = self._clock() + self._poll_s
-            self._manager.tick(wait=False)  # a slow load does not hide what happens to other models
+        give_way()
+        age = 0.0
+        while not self._stop.wait(max(0.0, self._poll_s - age)):
+            age = self._manager.tick(wait=False)  # a slow load does not hide what happens to other models
 
 
 class RequestRefresh:

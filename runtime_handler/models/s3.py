@@ -3,6 +3,7 @@
 obstore lists at a sixteenth of boto3's CPU, and lacks two things that are made up for here. It refuses a whole listing
 for one key with an empty, `.` or `..` part: such a bucket is listed with boto3. It drops the slash at the end of a key,
 which makes the "folders" that S3's console creates look like empty files: an empty object is asked for by its own name, once.
+The same holds for "folders" with content, which few tools write; those are found out when they are fetched.
 """
 
 import os
@@ -80,8 +81,7 @@ class S3Source:
         for item in objects:
             copy = target / item.path
             copy.parent.mkdir(parents=True, exist_ok=True)
-            with copy.open("wb") as file:
-                file.truncate(item.size)
+            copy.touch()
             parts += [(item, start, min(start + _PART, item.size)) for start in range(0, max(item.size, 1), _PART)]
         if len(parts) == 1:
             self._get(folder, target, *parts[0])
@@ -136,15 +136,16 @@ class S3Source:
         return StoredObject(item["path"][len(self._prefix) :], item["size"], etag, item["last_modified"].timestamp())
 
     def _without_folders(self, found: Sequence[StoredObject]) -> Sequence[StoredObject]:
-        """The objects but the empty ones that stand for folders. Of each empty object this is asked once."""
-        empty = [item for item in found if item.size == 0]
-        unknown = [item for item in empty if item not in self._folders]
+        """The objects but those that stand for folders. Of each empty object this is asked once; see `_get` for others."""
+        unknown = [item for item in found if item.size == 0 and item not in self._folders]
         if unknown:
             with ThreadPoolExecutor(min(_PARALLEL, len(unknown)), thread_name_prefix="head") as pool:
                 answers = list(pool.map(self.gone, [item.path for item in unknown]))
             self._folders |= zip(unknown, answers, strict=True)
-        self._folders = {item: self._folders[item] for item in empty}
-        return [item for item in found if item.size or not self._folders[item]] if empty else found
+        if not self._folders:
+            return found
+        self._folders = {item: self._folders[item] for item in found if item in self._folders}
+        return [item for item in found if not self._folders.get(item)]
 
     def _boto3_list(self, at_most: int | None) -> Sequence[StoredObject]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -184,9 +185,11 @@ class S3Source:
                 raise SourceChanged(f"{self}{path} is not what was listed")
             with (target / item.path).open("r+b", buffering=0) as file:
                 for chunk in result.stream():
-                    os.pwrite(file.fileno(), chunk, start)
-                    start += len(chunk)
-        except (obstore.exceptions.PreconditionError, FileNotFoundError) as error:
+                    start = _write(file.fileno(), chunk, start)
+        except FileNotFoundError as error:
+            self._folders[item._replace(path=path)] = True  # should it be listed again, it is no file
+            raise SourceChanged(f"{self}{path} is not what was listed") from error
+        except obstore.exceptions.PreconditionError as error:
             raise SourceChanged(f"{self}{path} is not what was listed") from error
         except obstore.exceptions.BaseError as error:
             raise self._failure("cannot be read", path, error) from error
@@ -198,3 +201,12 @@ class S3Source:
         code = next((code for code in _PERMANENT if code in text), None)
         reason = code or text.partition("\n")[0]
         return SourceError(f"{self}{path} {what}: {reason}", permanent=code is not None)
+
+
+def _write(descriptor: int, data: Any, start: int) -> int:
+    """Write all of `data` from `start` on; where it ends. A disk that is nearly full takes a part, and refuses the rest."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(descriptor, rest, start)
+        rest, start = rest[written:], start + written
+    return start

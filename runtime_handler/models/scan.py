@@ -1,9 +1,10 @@
 """One look at everything that an API's models may be in: which objects each model path holds now."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from runtime_handler.contract import ModelPath, ModelsSpec
 from runtime_handler.models.layout import BOOKKEEPING, unusable
@@ -32,11 +33,22 @@ class Listed(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """One look. Of the models in `failed` nothing is known, nor, with `error`, of any; others that are absent are gone."""
+    """One look. Of the models in `failed` nothing is known, nor, with `error`, of any; others that are absent are gone.
+
+    `begun` is when the look began, monotonic seconds.
+    """
 
     models: Mapping[str, Listed]
     failed: Mapping[str, SourceError] = MappingProxyType({})
     error: SourceError | None = None
+    begun: float = 0.0
+
+
+class Scans(Protocol):
+    """Who looks: `Scanner`, or what shares its scans with other processes."""
+
+    def scan(self) -> Scan:
+        """One look, for one thread at a time. What cannot be listed is in the result, not raised."""
 
 
 class Scanner:
@@ -49,12 +61,13 @@ class Scanner:
         self._apart: dict[str, int] = {}
 
     def scan(self) -> Scan:
-        """List everything, for one thread at a time. What cannot be listed is in the result, not raised."""
+        """See `Scans.scan`."""
+        begun = time.monotonic()
         if self._spec.dir is not None:
             try:
-                return Scan(models=self._directory(self._places.source(self._spec.dir)))
+                return Scan(models=self._directory(self._places.source(self._spec.dir)), begun=begun)
             except SourceError as error:
-                return Scan(models={}, error=error)
+                return Scan(models={}, error=error, begun=begun)
         models: dict[str, Listed] = {}
         failed: dict[str, SourceError] = {}
         for parent, paths in _neighbours(self._spec.paths).items():
@@ -68,7 +81,7 @@ class Scanner:
                     models[path.name] = together[path.name] if together else self._alone(path)
                 except SourceError as error:
                     failed[path.name] = error
-        return Scan(models=models, failed=failed)
+        return Scan(models=models, failed=failed, begun=begun)
 
     def _directory(self, source: Source) -> Mapping[str, Listed]:
         now = source.now()  # before the listing: what is written meanwhile must not look older than it is

@@ -96,6 +96,7 @@ class Shelf:
                 resident=version.id in self.memory.table,
                 last_access=self.memory.last_use(version.id)[1],
                 failure=self.loads.failures.get(version.id),
+                load_ms=self.loads.took_ms.get(version.id),
                 loading=version.id in flying,
                 on_disk=version.id in on_disk or (model.listed is not None and model.listed.in_place is not None),
                 on_demand=self.on_demand,

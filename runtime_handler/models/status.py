@@ -14,6 +14,7 @@ def version_status(
     resident: bool,
     last_access: float | None,
     failure: Failure | None,
+    load_ms: float | None,
     loading: bool,
     on_disk: bool,
     on_demand: bool,
@@ -44,6 +45,7 @@ def version_status(
         last_access=last_access,
         error=error,
         next_retry=failure.retry_at if failure is not None else None,
+        load_ms=load_ms,
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from runtime_handler.errors import StartError
@@ -9,7 +10,7 @@ from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models.catalog import Catalog, Rules, from_disk, present, refresh, vanished
 from runtime_handler.models.loads import Load
 from runtime_handler.models.model import title
-from runtime_handler.models.scan import Scan, Scanner
+from runtime_handler.models.scan import Scan, Scans
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.source import SourceError
 
@@ -34,7 +35,7 @@ class Updates:
     def __init__(
         self,
         shelf: Shelf,
-        scanner: Scanner | None,
+        scanner: Scans | None,
         *,
         rules: Rules,
         recorder: Recorder,
@@ -50,7 +51,10 @@ class Updates:
         """The first scan and the loads that follow; waits for what will be ready soon. Raises StartError."""
         if self._scanner is None:
             return
-        self._shelf.disk.open()
+        try:
+            self._shelf.disk.open()
+        except OSError as error:
+            raise StartError(f"the model store cannot be used: {error}; CXPACK_MODEL_STORE names another folder") from error
         known = from_disk(self._shelf.disk.entries())
         scan = self._first_scan(self._scanner, known)
         catalog = self._refresh(known, scan)
@@ -64,13 +68,18 @@ class Updates:
             self._pause(max(wait, 0.05))
             self.tick()
 
-    def tick(self, *, wait: bool = True) -> None:
-        """Scan and start the loads that follow; with `wait`, until they have ended. Never raises, never overlaps."""
+    def tick(self, *, wait: bool = True) -> float:
+        """Scan and start the loads that follow; with `wait`, until they have ended. Never raises, never overlaps.
+
+        Returns how many seconds ago the scan began.
+        """
+        begun = time.monotonic()
         if not self._ticking.acquire(blocking=False):
-            return
+            return 0.0
         try:
             if self._scanner is not None:
                 scan = self._checked(self._scanner.scan())
+                begun = scan.begun
                 self._note(scan)
                 self._adopt(self._refresh(self._shelf.catalog, scan), wait=wait)
             self._shelf.disk.note_uses()
@@ -79,8 +88,9 @@ class Updates:
             log.exception("refreshing the models failed; the loaded ones keep serving")
         finally:
             self._ticking.release()
+        return time.monotonic() - begun
 
-    def _first_scan(self, scanner: Scanner, known: Catalog) -> Scan:
+    def _first_scan(self, scanner: Scans, known: Catalog) -> Scan:
         begun, delay = self.now(), 0.25
         while True:
             scan = scanner.scan()

@@ -1,9 +1,11 @@
-"""Threads that load models beside the requests, and never keep the process from ending."""
+"""Threads that load models beside the requests, which they do not interrupt, and never keep the process from ending."""
 
 import logging
 import queue
 import threading
 from collections.abc import Callable
+
+from runtime_handler.scheduling import give_way
 
 log = logging.getLogger("cxpack.models")
 
@@ -35,6 +37,7 @@ class Workers:
             self._jobs.put(None)
 
     def _run(self) -> None:
+        give_way()
         while (job := self._jobs.get()) is not None:
             try:
                 job()

@@ -49,8 +49,9 @@ def _named(model_input: Mapping[str, Any], signature: InputSignature, inputs: Se
     if value is None:
         wanted = ", ".join(repr(known.name) for known in inputs)
         given = ", ".join(repr(name) for name in model_input) or "nothing"
+        lack = "None" if signature.name in model_input else "missing"
         raise BadModelInput(
-            f"{signature} is missing: the model takes {wanted}, the call has {given}", given=model_input, whole=True
+            f"{signature} is {lack}: the model takes {wanted}, the call has {given}", given=model_input, whole=True
         )
     return value
 

@@ -8,6 +8,7 @@ import time
 import urllib.request
 from ast import literal_eval
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,7 +54,26 @@ def test_a_warm_look_up(tmp_path: Path) -> None:
     first = statistics.median(before for before, _ in pairs)
     print(f"get, latest: {first:.2f} us; {MODELS} models over 10: {ratio:.2f}x")
     print(f"get, version as a string: {median_us(lambda: few.get('m7', '1')):.2f} us; in a request: {median_us(leased):.2f} us")
+    alone = p99_us(leased_look_ups(many))
+    with ThreadPoolExecutor(8) as threads:
+        together = max(threads.map(p99_us, threads.map(leased_look_ups, [many] * 8)))
+    print(f"get in a request, 99th percentile: {alone:.1f} us in one thread, {together:.1f} us in 8 threads")
     assert many.get("m7").value == "m7"
+
+
+def leased_look_ups(manager: Manager, calls: int = 20_000) -> list[float]:
+    """Seconds of each of so many look-ups, each in a request of its own."""
+    times = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        with Lease():
+            manager.get("m7")
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def p99_us(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.99)] * 1e6
 
 
 @contextmanager

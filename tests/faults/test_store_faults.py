@@ -86,13 +86,15 @@ def test_ten_minutes_of_faults_fail_no_request(tmp_path: Path, seed: int, cache:
 
 
 class Proxy(BaseHTTPRequestHandler):
-    """Passes requests on to an S3 server; while `fault` is set, answers listings and objects with it instead."""
+    """Passes requests on to an S3 server, counting listings; while `fault` is set, answers with it instead."""
 
     protocol_version = "HTTP/1.1"
     backend = ""
     fault: str | None = None
+    listings = 0
 
     def do_GET(self) -> None:
+        type(self).listings += "list-type" in self.path
         match self.fault:
             case "500" | "503" as status:
                 self._answer(int(status), b"<Error><Code>SlowDown</Code></Error>")

@@ -112,4 +112,5 @@ def test_many_first_requests_make_one_load(tmp_path: Path) -> None:
             assert list(threads.map(first, range(200))) == ["a"] * 200
         workers.close()
         assert calls == ["a"]
+        assert bucket.requests["list"] == 1
         assert set(bucket.fetched.values()) == {1}

@@ -5,11 +5,14 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pytest
+
 from runtime_handler.models.layout import ONNX, PYTHON, TENSORFLOW, Layout
 from runtime_handler.models.source import Source, StoredObject
 from tests.runtime_handler.models.builders import a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, FakePlaces, FakeSource
 
+POLL_S, FETCH_S = 10.0, 0.5
 TRIALS = int(os.environ.get("CXPACK_GATE_UPLOADS", "50"))
 FILES: dict[Layout, Sequence[str]] = {
     PYTHON: ("model.pkl", "words.txt", "deep/config.json"),
@@ -36,7 +39,7 @@ class Uploads:
 
 
 class BusySource(FakeSource):
-    """A source in which uploads go on while it is listed and read; each object takes half a second to fetch."""
+    """A source in which uploads go on while it is listed and read; each object takes FETCH_S to fetch."""
 
     def __init__(self, bucket: FakeBucket, prefix: str, uploads: Uploads) -> None:
         super().__init__(bucket, prefix)
@@ -48,7 +51,7 @@ class BusySource(FakeSource):
 
     def fetch(self, objects: Iterable[StoredObject], folder: str, target: Path) -> None:
         for item in objects:
-            self.bucket.clock.sleep(0.5)
+            self.bucket.clock.sleep(FETCH_S)
             self.uploads.catch_up()
             super().fetch([item], folder, target)
 
@@ -62,28 +65,38 @@ class BusyPlaces(FakePlaces):
         return BusySource(self.bucket, path.removeprefix("s3://fake/").rstrip("/") + "/", self.uploads)
 
 
-def an_upload(chooser: random.Random, start: float, version: int, generation: int, files: Sequence[str]) -> list[Write]:
-    """The files of one version in some order, up to four seconds apart; some are written twice."""
+def an_upload(
+    chooser: random.Random, start: float, version: int, generation: int, files: Sequence[str], pause_s: float, marker: str | None
+) -> list[Write]:
+    """The files of one version in some order, up to `pause_s` apart, some of them twice; the marker, if any, comes last."""
     order = [*files, *chooser.choices(files, k=chooser.randrange(3))]
     chooser.shuffle(order)
     writes, now = [], start
-    for file in order:
+    for file in [*order, marker] if marker else order:
         writes.append((now, f"models/a/{version}/{file}", f"{version}.{generation}"))
-        now += chooser.uniform(0, 4)
+        now += chooser.uniform(0, pause_s)
     return writes
 
 
-def test_no_half_upload_is_ever_loaded(tmp_path: Path) -> None:
-    """What a loader is given is all of one generation of one version, and the last one is served in the end."""
+@pytest.mark.parametrize(("marker", "pause_s"), [(None, 4.0), ("_SUCCESS", 60.0)], ids=["settling", "marker"])
+def test_no_half_upload_is_ever_loaded(tmp_path: Path, marker: str | None, pause_s: float) -> None:
+    """What a loader is given is all of one generation of one version, and the last one is served two polls after its upload.
+
+    Without a marker while no pause is longer than the settle time; with one whatever the pauses.
+    """
+    delays = []
     for trial in range(TRIALS):
         chooser = random.Random(trial)
         layout = chooser.choice(list(FILES))
         files = FILES[layout]
-        bucket = FakeBucket(Clock(), {f"models/a/1/{file}": "1.0" for file in files})
+        old = [*files, marker] if marker else files
+        bucket = FakeBucket(Clock(), {f"models/a/1/{file}": "1.0" for file in old})
         start = bucket.clock() + chooser.uniform(0, 10)
-        writes = an_upload(chooser, start, 2, 0, files)
-        writes += an_upload(chooser, start + chooser.uniform(0, 60), 1, 1, files)
-        writes += an_upload(chooser, writes[-1][0] + chooser.uniform(5, 30), 2, 1, files)
+        writes = an_upload(chooser, start, 2, 0, files, pause_s, marker)
+        writes += an_upload(chooser, start + chooser.uniform(0, 60), 1, 1, files, pause_s, marker)
+        begin_again = max(when for when, key, _ in writes if key.startswith("models/a/2/")) + chooser.uniform(5, 30)
+        writes += an_upload(chooser, begin_again, 2, 1, files, pause_s, marker)
+        done, end = writes[-1][0], max(when for when, _, _ in writes)
         uploads = Uploads(bucket, writes)
         torn: list[str] = []
 
@@ -93,13 +106,26 @@ def test_no_half_upload_is_ever_loaded(tmp_path: Path) -> None:
                 torn.append(f"{texts}")
             return texts[files[0]]
 
-        manager = a_manager(tmp_path / str(trial), bucket, layout=layout, load=load, places=BusyPlaces(uploads))
+        manager = a_manager(tmp_path / str(trial), bucket, layout=layout, load=load, places=BusyPlaces(uploads), marker=marker)
         manager.start()
-        for _ in range(25):
-            due = bucket.clock() + 10
+        served = None
+        while bucket.clock() < end + 60:
+            due = bucket.clock() + POLL_S
             uploads.catch_up()
             manager.tick()
+            value = manager.get("a").value
+            assert value in {"1.0", "1.1", "2.0", "2.1"}
+            if value == "2.1" and served is None:
+                served = bucket.clock()
             bucket.clock.now = max(due, bucket.clock.now)
-            assert manager.get("a").value in {"1.0", "1.1", "2.0", "2.1"}
         assert torn == [], f"trial {trial}, {layout.name}"
         assert (manager.get("a").value, manager.get("a", 1).value) == ("2.1", "1.1"), f"trial {trial}, {layout.name}"
+        assert served is not None
+        delays.append(served - done)
+    delays.sort()
+    print(
+        f"{TRIALS} uploads, {marker or 'no marker'}: served {delays[len(delays) // 2]:.0f} s after their end in the middle, ",
+        end="",
+    )
+    print(f"{delays[int(len(delays) * 0.95)]:.0f} s at the 95th percentile, {delays[-1]:.0f} s at most; none was loaded in part")
+    assert delays[-1] <= 2 * POLL_S + 2 * FETCH_S * max(map(len, FILES.values())) + 1

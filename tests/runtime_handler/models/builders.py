@@ -9,6 +9,7 @@ from runtime_handler.contract import ModelPath, ModelsSpec
 from runtime_handler.models.layout import PYTHON, Layout
 from runtime_handler.models.loads import Pool
 from runtime_handler.models.manager import Manager, open_manager
+from runtime_handler.models.shared_scans import Replica
 from runtime_handler.models.workers import Inline
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, FakePlaces, Recording
 
@@ -47,6 +48,7 @@ def a_manager(
     threads: int = 1,
     places: FakePlaces | None = None,
     marker: str | None = None,
+    replica: Replica | None = None,
     **more: Any,
 ) -> Manager:
     """A manager over a fake bucket, or over real places when there is none; loads run in the calling thread."""
@@ -72,4 +74,5 @@ def a_manager(
         threads=threads,
         pool=pool or Inline(),
         places=places or (FakePlaces(bucket) if bucket is not None else None),
+        replica=replica,
     )

@@ -1,6 +1,7 @@
 """The two-tier cache as requests see it: who is in memory, who is on disk, who waits, who is refused."""
 
 import random
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +161,20 @@ def test_a_cache_of_one_keeps_the_old_until_the_new_is_on_disk(tmp_path: Path) -
         bucket.clock.sleep(10)
     manager.tick()
     assert request(manager, "a") == "two"
+
+
+@pytest.mark.parametrize("cache", [None, (1, 2)])
+def test_a_store_that_somebody_removes_is_made_again(tmp_path: Path, cache: tuple[int, int] | None) -> None:
+    """Programs that clean temporary folders cost downloads: what is loaded serves on, and what is asked for is fetched."""
+    bucket = a_bucket("a", "b")
+    manager = started(tmp_path, bucket, cache)
+    request(manager, "a")
+    shutil.rmtree(tmp_path / "api")
+    bucket.put("models/a/2/model", "two", age=60)
+    manager.tick()
+    assert [request(manager, name) for name in "aba"] == ["two", "b", "two"]
+    assert [status.error for status in manager.status()] == [None, None, None]
+    assert request(started(tmp_path, bucket, cache), "a") == "two"
 
 
 def test_what_a_request_holds_is_not_evicted(tmp_path: Path) -> None:

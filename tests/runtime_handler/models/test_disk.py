@@ -1,6 +1,7 @@
 """The disk tier across restarts: what is whole stays, what is not goes, and what is not ours is left alone."""
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,22 @@ def stored(root: Path, key: ModelId = KEY, files: Files | None = None) -> Path:
         pass
     tier.close()
     return folder
+
+
+def test_no_room_for_the_record_leaves_nothing(tmp_path: Path) -> None:
+    """A disk that has room for a version and none for its record keeps neither, so that nothing is on it uncounted."""
+    tier, files = a_tier(tmp_path), some_files()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"), tier.version(KEY, files, fetch(files)):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert {path.relative_to(tmp_path).parts[2] for path in tmp_path.rglob("*") if path.is_file()} == {"locks"}
+    assert tier.status().used == 0
+    with tier.version(KEY, files, fetch(files)) as folder:
+        assert (folder / "model").read_text() == "x"
 
 
 def test_a_whole_version_outlives_the_process(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What requests see of the models of an API, while the store behind it changes, fails and lies."""
 
+import os
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from tests.runtime_handler.models.builders import Loader, a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
 
 POLL_S = 10.0
+PROBES = int(os.environ.get("CXPACK_GATE_PROBES", "2000"))
 
 
 def a_bucket(**files: str) -> FakeBucket:
@@ -137,6 +141,7 @@ def test_a_deletion_needs_two_listings(tmp_path: Path) -> None:
     assert manager.get("a").value == "two"
     poll(manager, bucket)
     assert manager.get("a").value == "one"
+    assert bucket.requests["get"] == 2  # the older version is still there: a roll back downloads nothing
     assert manager.cache().disk.used == 1
     with pytest.raises(VersionNotFound):
         manager.get("a", 2)
@@ -193,6 +198,75 @@ def test_failures_are_tried_again_ever_more_rarely(tmp_path: Path) -> None:
     assert manager.get("a").value == "mended"
 
 
+@pytest.mark.parametrize("cache", [None, (2, 2)])
+def test_a_broken_version_costs_little_however_often_it_is_asked_for(tmp_path: Path, cache: tuple[int, int] | None) -> None:
+    """Ten minutes at 100 requests/s: at most 8 loads and one download, "latest" is the good one, the other one is told."""
+    bucket, load = a_bucket(a__1__model="one", a__2__model="broken two"), Loader()
+    manager = started(a_manager(tmp_path, bucket, load=load, cache=cache))
+    for _ in range(600):
+        for _ in range(50):
+            assert manager.get("a").value == "one"
+            with pytest.raises(ModelFailed, match="cannot be loaded: ValueError: cannot read broken two") as failed:
+                manager.get("a", "2")
+            assert 1 <= failed.value.retry_after <= 600
+        bucket.clock.sleep(1)
+        if bucket.clock() % 10 == 0:
+            manager.tick()
+    assert 4 <= load.calls.count("broken two") <= 8
+    assert (load.calls.count("one"), bucket.fetched) == (1, {"models/a/1/model": 1, "models/a/2/model": 1})
+
+
+@pytest.mark.parametrize("last", [996_400.0, 996_400.5])
+def test_every_change_of_content_is_seen_and_nothing_else(tmp_path: Path, last: float) -> None:
+    """Written twice within a second, by an older time, with the same size, removed, renamed: all told by content alone."""
+    bucket, load = a_bucket(a__1__model="aa", a__1__words="w"), Loader()
+    bucket.objects = {key: (data, last) for key, (data, _) in bucket.objects.items()}
+    manager = started(a_manager(tmp_path, bucket, load=load))
+
+    def after(change: Callable[[], None]) -> object:
+        change()
+        poll(manager, bucket, 3)
+        return manager.get("a").value
+
+    def rename() -> None:
+        bucket.objects["models/a/1/zz"] = bucket.objects.pop("models/a/1/model")
+
+    def rewrite(text: str, modified: float) -> None:
+        bucket.objects["models/a/1/model"] = text.encode(), modified
+
+    assert after(lambda: rewrite("bb", last)) == "bb+w"
+    assert after(lambda: rewrite("cc", last + 0.2)) == "cc+w"
+    assert after(lambda: rewrite("aa", 900_000.0)) == "aa+w"
+    assert after(lambda: rewrite("aa", bucket.clock())) == "aa+w"
+    assert after(rename) == "w+aa"
+    assert after(lambda: bucket.delete("models/a/1/words")) == "aa"
+    poll(manager, bucket, 5)
+    assert load.calls == ["aa+w", "bb+w", "cc+w", "aa+w", "w+aa", "aa"]
+
+
+def test_made_up_versions_cost_nothing(tmp_path: Path) -> None:
+    """However many versions and names that there are not are asked for, no file is written and nothing is remembered."""
+    manager = started(a_manager(tmp_path, a_bucket(a__1__model="one"), cache=(1, 1)))
+    manager.get("a")
+    files = set(tmp_path.rglob("*"))
+
+    def probe(first: int) -> None:
+        for number in range(first, first + PROBES):
+            with pytest.raises(VersionNotFound):
+                manager.get("a", number)
+            with pytest.raises(ModelNotFound):
+                manager.get(f"m{number}")
+
+    probe(2)
+    tracemalloc.start()
+    probe(10**9)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(f"{2 * PROBES} look-ups of what there is not: {grown / 1024:.0f} KiB more")
+    assert grown < 1 << 20
+    assert set(tmp_path.rglob("*")) == files
+
+
 def test_last_good_serves_while_new_files_are_broken(tmp_path: Path) -> None:
     """An update in place that cannot be loaded leaves the loaded files serving, and shows its error."""
     bucket = a_bucket(a__1__model="one")
@@ -202,6 +276,8 @@ def test_last_good_serves_while_new_files_are_broken(tmp_path: Path) -> None:
     assert manager.get("a", 1).value == "one"
     [status] = manager.status()
     assert (status.state, status.error) == ("ready", "ValueError: cannot read broken")
+    assert status.load_ms is not None
+    assert status.load_ms > 0
 
 
 def test_an_upload_file_by_file_never_loads_half(tmp_path: Path) -> None:
@@ -290,6 +366,13 @@ def test_a_start_without_store_and_disk_gives_up_with_a_sentence(tmp_path: Path)
     with pytest.raises(StartError, match="the models cannot be listed: the store is down"):
         a_manager(tmp_path, bucket).start()
     assert 60 <= bucket.clock() - 1_000_000 < 70
+
+
+def test_a_store_that_is_no_folder_ends_the_start_with_a_sentence(tmp_path: Path) -> None:
+    """The disk's own words, and the variable that names another folder."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match=r"the model store cannot be used: .*Not a directory.*CXPACK_MODEL_STORE names"):
+        a_manager(tmp_path / "file", a_bucket()).start()
 
 
 def test_a_start_tries_a_failed_fetch_again(tmp_path: Path) -> None:

@@ -9,19 +9,21 @@ from tests.runtime_handler.models.fakes import Clock, FakeBucket
 
 
 class Steps:
-    """Stands in for a manager: counts its ticks, each of which lasts until it is let go."""
+    """Stands in for a manager: counts its ticks, each of which lasts until it is let go, and went by a scan of that `age`."""
 
-    def __init__(self, *, blocked: bool = False) -> None:
+    def __init__(self, *, blocked: bool = False, age: float = 0.0) -> None:
         self.count = 0
+        self.age = age
         self.started = threading.Semaphore(0)
         self.let_go = threading.Event()
         if not blocked:
             self.let_go.set()
 
-    def tick(self, *, wait: bool = True) -> None:
+    def tick(self, *, wait: bool = True) -> float:
         self.count += 1
         self.started.release()
         assert self.let_go.wait(30)
+        return self.age
 
 
 def test_a_thread_ticks_until_it_is_closed() -> None:
@@ -37,6 +39,20 @@ def test_a_thread_ticks_until_it_is_closed() -> None:
     patient.start()
     patient.close()
     assert patient.join(30)
+
+
+def test_the_interval_counts_from_the_start_of_a_scan() -> None:
+    """After a scan that began longer ago than the interval, here or in another process, the next follows at once."""
+    steps = Steps(age=3601)
+    refresh = ThreadRefresh(steps, poll_s=3600)
+    refresh._poll_s = 0.001  # the first tick waits for the whole interval
+    refresh.start()
+    assert steps.started.acquire(timeout=30)
+    refresh._poll_s = 3600
+    for _ in range(5):
+        assert steps.started.acquire(timeout=30)
+    refresh.close()
+    assert refresh.join(30)
 
 
 def test_a_request_before_the_interval_starts_nothing() -> None:

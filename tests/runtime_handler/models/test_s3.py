@@ -1,6 +1,7 @@
 """The S3 source against two servers: what it promises holds for S3 as moto knows it, and for a server that knows less."""
 
 import os
+import resource
 import threading
 import time
 import uuid
@@ -85,6 +86,34 @@ def test_an_object_that_changed_after_the_listing_is_not_taken(bucket: RemoteBuc
     bucket.client.delete_object(Bucket=bucket.name, Key="m/a")
     with pytest.raises(SourceChanged):
         source.fetch(objects, "", tmp_path)
+
+
+def test_a_disk_that_takes_a_part_of_an_object_is_heard(bucket: RemoteBucket, tmp_path: Path) -> None:
+    """A write that ends early for lack of room is no success: a file of the right size with a hole would be loaded."""
+    bucket.put("m/a", b"x" * 3000)
+    source = bucket.source("m")
+    objects = source.list()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # beyond it writes are short, then refused, as on a full disk
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            source.fetch(objects, "", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_folders_with_content_are_no_files_for_long(
+    aws: None, moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A key that ends in a slash may hold bytes: a version with one is fetched, found out, and loaded without it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
+    bucket = RemoteBucket(moto)
+    for key in ("m/1/model", "m/1/deep/"):
+        bucket.put(key, b"text")
+    manager = a_manager(tmp_path, directory=f"s3://{bucket.name}", settle_s=0)
+    manager.start()
+    manager.tick()
+    assert manager.get("m").value == "text"
 
 
 def test_more_than_a_page_is_listed(moto: str, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:

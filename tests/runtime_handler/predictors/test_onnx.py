@@ -1,8 +1,11 @@
 """The ONNX client on real models."""
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ from runtime_handler.errors import BadModelInput
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
 from runtime_handler.predictors.onnx import LARGE_MODEL, OnnxClient, OnnxPredictorType
+from runtime_handler.predictors.python import PythonClient
+from runtime_handler.predictors.tensorflow import TensorFlowClient
 from tests.runtime_handler.harness import ROOT
 from tests.runtime_handler.models.builders import a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket
@@ -68,6 +73,63 @@ def test_one_input_takes_its_value_or_a_dict(tmp_path: Path, value: Any) -> None
     assert output.tolist() == [[1, 2, 3, 4]]
 
 
+TWO: dict[str, tuple[int, Dimensions]] = {"a": (TensorProto.INT64, [1]), "b": (TensorProto.STRING, [1])}
+FOUR = [[1.0, 2.0, 3.0, 4.0]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "value", "outputs"),
+    [
+        ({"x": FLOATS}, [[1, 2, 3, 4]], [FOUR]),
+        ({"x": FLOATS}, [1, 2, 3, 4], [FOUR]),
+        ({"x": FLOATS}, {"x": [1, 2, 3, 4]}, [FOUR]),
+        ({"x": FLOATS}, numpy.array([[1, 2, 3, 4]], "int64"), [FOUR]),
+        ({"x": FLOATS}, [["1", "2", "3", "4"]], [FOUR]),
+        ({"x": FLOATS}, [1, 2, 3], "3 values of shape"),
+        ({"x": FLOATS}, {"y": [1, 2, 3, 4]}, "'x'"),
+        ({"x": FLOATS}, "abc", "could not convert"),
+        ({"x": FLOATS}, numpy.array(["1", "2", "3", "4"]), "an array of <U1"),
+        ({"x": (TensorProto.FLOAT, [])}, 0, [0.0]),
+        ({"x": (TensorProto.FLOAT, [])}, {"x": 0}, [0.0]),
+        ({"x": (TensorProto.FLOAT, [None, 4])}, [1, 2, 3, 4], [FOUR]),
+        (TWO, {"a": [1], "b": ["t"]}, [[1], ["t"]]),
+        (TWO, {"a": [1], "b": ["t"], "more": 5}, [[1], ["t"]]),
+        (TWO, [1, "t"], "pass a dict, not a list"),
+        (TWO, {"a": [1]}, "input 'b' (object, shape [1]) is missing: the model takes 'a', 'b', the call has 'a'"),
+        (TWO, {"a": [1], "b": None}, "input 'b' (object, shape [1]) is None"),
+        (TWO, {"a": 1.7, "b": "t"}, [[1], ["t"]]),
+        ({"x": (TensorProto.BFLOAT16, [4])}, [1, 2, 3, 4], "input 'x'"),
+    ],
+)
+def test_inputs_are_taken_as_cortex_took_them(
+    tmp_path: Path, inputs: dict[str, tuple[int, Dimensions]], value: Any, outputs: list[Any] | str
+) -> None:
+    """Every row of the table of inputs: what Cortex's client converted is converted; what it failed on is told in a sentence."""
+    made = client(tmp_path, inputs)
+    if isinstance(outputs, str):
+        with pytest.raises(BadModelInput, match=re.escape(outputs)):
+            made.predict(value)
+    else:
+        assert [output.tolist() for output in made.predict(value)] == outputs
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        (PythonClient.get_model, {"model_name": None, "model_version": "latest"}),
+        (OnnxClient.get_model, {"model_name": None, "model_version": "latest"}),
+        (OnnxClient.predict, {"model_input": Parameter.empty, "model_name": None, "model_version": "latest"}),
+        (TensorFlowClient.predict, {"model_input": Parameter.empty, "model_name": None, "model_version": "latest"}),
+    ],
+)
+def test_clients_take_cortexs_arguments_in_its_order(method: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """By position and by name, with the defaults of Cortex's page on models."""
+    _, *parameters = signature(method).parameters.values()
+    assert {parameter.name: parameter.default for parameter in parameters} == arguments
+    assert [parameter.name for parameter in parameters] == list(arguments)
+    assert {parameter.kind for parameter in parameters} == {Parameter.POSITIONAL_OR_KEYWORD}
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "dtype"),
     [
@@ -89,7 +151,7 @@ def test_get_model_describes_the_inputs(tmp_path: Path) -> None:
     """The dict of Cortex's page: session, signatures, input_signatures."""
     described = client(tmp_path, {"x": FLOATS, "n": (TensorProto.INT64, [])}).get_model()
     assert described["session"].get_inputs()[0].name == "x"
-    assert [signature.name for signature in described["signatures"]] == ["x", "n"]
+    assert [given.name for given in described["signatures"]] == ["x", "n"]
     assert described["input_signatures"] == {
         "x": {"shape": ["batch", 4], "type": "float32"},
         "n": {"shape": ["scalar"], "type": "int64"},
