@@ -6,7 +6,9 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.validate import ParamValidator
 
 from cdk_app.endpoint_metrics import of_endpoint
 from packager.manifest import Rollout
@@ -43,6 +45,34 @@ def test_the_container_is_what_the_manifest_says(everything: Any) -> None:
     assert variant(everything, "hosted")["InstanceType"] == "ml.c5.large"
     assert variant(everything, "hosted")["ContainerStartupHealthCheckTimeoutInSeconds"] == 900
     assert variant(everything, "hosted")["RoutingConfig"] == {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}
+
+
+def plain(value: Any) -> Any:
+    """The properties with a text in the place of each intrinsic function."""
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if any(name == "Ref" or name.startswith("Fn::") for name in value):
+        return "arn:aws:of:what:it:resolves-to"
+    return {name: plain(each) for name, each in value.items()}
+
+
+def test_sagemakers_api_takes_what_cloudformation_hands_on(everything: Any, synthesize: Any, api_of: Any) -> None:
+    """Properties have the names of the API's parameters, whose required ones CloudFormation's schema does not all require."""
+    model = boto3.client("sagemaker", region_name="us-east-1").meta.service_model
+    at_once = synthesize(
+        api_of("a", "endpoint", rollout=Rollout(min_healthy_percent=75, max_healthy_percent=125, strategy="all_at_once"))
+    )
+    for made, stack in [(everything, stack) for stack in ENDPOINTS] + [(at_once, "a")]:
+        for kind, operation, named in (
+            (MODEL, "CreateModel", {"ModelName": "resolved"}),
+            (CONFIG, "CreateEndpointConfig", {"EndpointConfigName": "resolved"}),
+            (ENDPOINT, "UpdateEndpoint", {}),
+        ):
+            shape = model.operation_model(operation).input_shape
+            found = ParamValidator().validate({**plain(made.only(stack, kind)), **named}, shape)
+            assert not found.has_errors(), found.generate_report()
 
 
 def test_the_driver_is_one_for_the_containers_libraries(everything: Any) -> None:
