@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from packager.instances import FAMILIES, InstanceType, endpoint_types
-from packager.manifest import Rollout
+from packager.manifest import Rollout, Strategy
 from packager.objection import Objection
 from packager.sizes import EndpointSize
 from packager.spec import ApiSpec
@@ -30,7 +30,7 @@ LEAST_LINEAR_PERCENT = 10
 MOST_WAIT_S = 3600
 MOST_ROLLOUT_S = 28_800
 STARTING_S = 2_700
-"""Of which new instances may need so much until they take requests."""
+"""Of which so much is for new instances to be found, and to load their models."""
 LEAST_STEPPED_REPLICAS = 2
 """SageMaker measures steps in instances, and takes none of more than half of them: a lone instance has no steps."""
 
@@ -83,10 +83,12 @@ def loses_its_steps(api: ApiSpec) -> bool:
 
 def endpoint_rollout(rollout: Rollout, replicas: int) -> Rollout:
     """The steps that an endpoint of at least `replicas` instances can take; alarms undo a deploy with or without them."""
-    return rollout if replicas >= LEAST_STEPPED_REPLICAS else replace(rollout, strategy="all_at_once")
+    strategy = rollout.strategy if replicas >= LEAST_STEPPED_REPLICAS else "all_at_once"
+    waits_s = math.ceil(rollout_s(strategy, rollout.percent, rollout.interval_s))
+    return replace(rollout, strategy=strategy, timeout_s=min(MOST_ROLLOUT_S, waits_s + STARTING_S))
 
 
-def rollout_s(strategy: str, percent: int, interval_s: float) -> float:
-    """How long the waits of a rollout take together, that after the last step included."""
-    waits = {"all_at_once": 1, "canary": 2, "linear": math.ceil(100 / percent)}[strategy]
-    return waits * interval_s
+def rollout_s(strategy: Strategy, percent: int, interval_s: float) -> float:
+    """How long the waits of a rollout take together, that after the last step included: alarms are watched then, too."""
+    waits: Mapping[Strategy, int] = {"all_at_once": 1, "canary": 2, "linear": math.ceil(100 / percent)}
+    return waits[strategy] * interval_s

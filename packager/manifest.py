@@ -47,7 +47,8 @@ class Rollout:
 
     An ECS service replaces its tasks within two bounds in per cent of the wanted number (its minimum and maximum healthy
     percent). A Lambda alias moves `percent` of the traffic and `interval_s` later the rest (canary), or `percent` every
-    `interval_s` (linear), and back at once when an alarm goes off; a SageMaker endpoint does so with whole instances.
+    `interval_s` (linear), and back at once when an alarm goes off. A SageMaker endpoint does so with whole instances, and
+    gives up after `timeout_s`.
     """
 
     min_healthy_percent: int
@@ -55,6 +56,7 @@ class Rollout:
     strategy: Strategy = "canary"
     percent: int = 10
     interval_s: int = 300
+    timeout_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

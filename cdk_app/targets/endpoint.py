@@ -56,7 +56,13 @@ def add_endpoint(stack: Stack, project: Project, api: ManifestApi) -> None:
         "Model",
         execution_role_arn=role.attr_arn,
         primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
-            image=image.image_uri, environment={**project.environment_of(api), **secrets_variable(api.secrets)}
+            image=image.image_uri,
+            # SageMaker tells a container its credentials, and not its region, which boto3 does not do without.
+            environment={
+                "AWS_DEFAULT_REGION": Aws.REGION,
+                **project.environment_of(api),
+                **secrets_variable(api.secrets),
+            },
         ),
     )
     config = sagemaker.CfnEndpointConfig(

@@ -4,20 +4,13 @@ SageMaker's deployment guardrails. The old instances stay for a while after the 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sagemaker as sagemaker
 
-from cdk_app.project import START_S
 from packager.manifest import Rollout
 
 Routing = sagemaker.CfnEndpoint.TrafficRoutingConfigProperty
-
-PROVISION_S = 1800
-"""How long SageMaker may look for instances."""
-MOST_S = 28_800
-"""Of a whole deploy (MaximumExecutionTimeoutInSeconds)."""
 
 
 def _share(percent: int) -> sagemaker.CfnEndpoint.CapacitySizeProperty:
@@ -25,7 +18,8 @@ def _share(percent: int) -> sagemaker.CfnEndpoint.CapacitySizeProperty:
 
 
 ROUTING: Mapping[str, Callable[[int, int], Routing]] = {
-    "all_at_once": lambda _percent, _interval_s: Routing(type="ALL_AT_ONCE"),
+    # A wait must be said (API_TrafficRoutingConfig), though there are no steps to wait between.
+    "all_at_once": lambda _percent, _interval_s: Routing(type="ALL_AT_ONCE", wait_interval_in_seconds=0),
     "canary": lambda percent, interval_s: Routing(
         type="CANARY", canary_size=_share(percent), wait_interval_in_seconds=interval_s
     ),
@@ -33,17 +27,10 @@ ROUTING: Mapping[str, Callable[[int, int], Routing]] = {
         type="LINEAR", linear_step_size=_share(percent), wait_interval_in_seconds=interval_s
     ),
 }
-WAITS: Mapping[str, Callable[[int], int]] = {
-    "all_at_once": lambda _: 1,
-    "canary": lambda _: 2,
-    "linear": lambda percent: ceil(100 / percent),
-}
-"""Strategy -> how many waits its steps have, with the one after the last."""
 
 
 def guardrails(rollout: Rollout, alarms: Sequence[cloudwatch.CfnAlarm]) -> sagemaker.CfnEndpoint.DeploymentConfigProperty:
     """CloudFormation waits for the last step; an alarm before it fails the update, and SageMaker has gone back by then."""
-    waits_s = WAITS[rollout.strategy](rollout.percent) * rollout.interval_s
     return sagemaker.CfnEndpoint.DeploymentConfigProperty(
         auto_rollback_configuration=sagemaker.CfnEndpoint.AutoRollbackConfigProperty(
             alarms=[sagemaker.CfnEndpoint.AlarmProperty(alarm_name=alarm.ref) for alarm in alarms]
@@ -51,6 +38,6 @@ def guardrails(rollout: Rollout, alarms: Sequence[cloudwatch.CfnAlarm]) -> sagem
         blue_green_update_policy=sagemaker.CfnEndpoint.BlueGreenUpdatePolicyProperty(
             traffic_routing_configuration=ROUTING[rollout.strategy](rollout.percent, rollout.interval_s),
             termination_wait_in_seconds=rollout.interval_s,
-            maximum_execution_timeout_in_seconds=min(MOST_S, waits_s + START_S + PROVISION_S),
+            maximum_execution_timeout_in_seconds=rollout.timeout_s,
         ),
     )

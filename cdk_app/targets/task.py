@@ -73,9 +73,10 @@ def add_task_definition(
                         container_port=PORT, host_port=0 if capacity.network_mode == "bridge" else PORT, protocol="tcp"
                     )
                 ],
+                # Fargate sets the region too; the agent on an instance did not before 2026.
                 environment=[
                     ecs.CfnTaskDefinition.KeyValuePairProperty(name=name, value=value)
-                    for name, value in sorted(project.environment_of(api).items())
+                    for name, value in sorted({"AWS_DEFAULT_REGION": Aws.REGION, **project.environment_of(api)}.items())
                 ],
                 secrets=[
                     ecs.CfnTaskDefinition.SecretProperty(name=name, value_from=secret_arn(reference))

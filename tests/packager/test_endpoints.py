@@ -6,9 +6,9 @@ import boto3
 import pytest
 
 from packager.check import Check, check
-from packager.endpoints import AMIS, rollout_s
+from packager.endpoints import AMIS, endpoint_rollout, rollout_s
 from packager.instances import FAMILIES, endpoint_types, instance_types
-from packager.manifest import EndpointSize, ManifestApi
+from packager.manifest import EndpointSize, ManifestApi, Rollout
 from packager.manifest_entry import api_entry
 from packager.placement import Placement
 from tests.builders import a_project, an_api
@@ -120,6 +120,7 @@ def test_steps_need_two_instances(tmp_path: Path) -> None:
     assert not [problem for problem in two.problems if "rollout" in (problem.path or "")]
     rollout = api_entry(two.apis[0]).rollout
     assert (rollout.strategy, rollout.percent, rollout.interval_s) == ("linear", 25, 120)
+    assert rollout.timeout_s == 4 * 120 + 2700, "three waits, one after the last step, and time to start"
 
 
 def test_no_guardrails_on_inf1_is_a_warning(tmp_path: Path) -> None:
@@ -164,6 +165,13 @@ def test_sagemaker_is_never_chosen_by_itself(tmp_path: Path) -> None:
     [api] = check(a_project(tmp_path, an_api(compute="{gpu: 1}"))).apis
     assert api.placement is not None
     assert api.placement.target == "ecs"
+
+
+def test_no_deploy_may_take_longer_than_sagemaker_allows() -> None:
+    """Where the waits and the start would, the start has less time."""
+    slow = Rollout(min_healthy_percent=75, max_healthy_percent=125, strategy="linear", percent=10, interval_s=2800)
+    assert endpoint_rollout(slow, 2).timeout_s == 28_800
+    assert endpoint_rollout(slow, 1).timeout_s == 2800 + 2700
 
 
 def test_waits_are_those_between_the_steps_and_one_after_the_last() -> None:

@@ -36,6 +36,17 @@ def test_log_lines_carry_metrics_and_have_room(everything: Any, stack: str) -> N
 
 
 @pytest.mark.parametrize("stack", SERVICES)
+def test_predictors_know_their_region(everything: Any, stack: str) -> None:
+    """boto3 wants one, and not every agent on an instance tells it; what the manifest says is there as well."""
+    variables = {variable["Name"]: variable["Value"] for variable in container(everything, stack)["Environment"]}
+    assert variables == {
+        "AWS_DEFAULT_REGION": {"Ref": "AWS::Region"},
+        "CXPACK_METRICS_NAME": f"p-dev-{stack}",
+        "LOG_LEVEL": "info",
+    }
+
+
+@pytest.mark.parametrize("stack", SERVICES)
 def test_a_bad_deploy_undoes_itself(everything: Any, stack: str) -> None:
     """Tasks that do not become healthy, and errors that the new ones answer with, bring the last good tasks back."""
     deployment = everything.only(stack, SERVICE)["DeploymentConfiguration"]
