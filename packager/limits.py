@@ -25,6 +25,22 @@ def gateway_waits(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault
         yield Fault("deploy.timeout", "deploy.gateway_timeout", message, severity="warning")
 
 
+def doors_are_the_gateways(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
+    """The HTTP API checks who calls, and how often. Past it, a function's own URL wants signatures, and nothing else checks."""
+    target = targets.get(api.name)
+    placed = target in ("lambda", "ecs") or api.kind == "TrafficSplitter"
+    if api.networking.api_gateway == "public" or not placed:
+        return
+    auth, signed = api.deploy.auth.type, target == "lambda"
+    if auth == "jwt" or (auth == "iam" and not signed):
+        means = "takes IAM-signed requests only" if signed else "lets in everyone inside the VPC"
+        message = f"{auth} is checked by the HTTP API, and api_gateway: none {means}; remove one of the two"
+        yield Fault("deploy.auth", "deploy.auth_without_gateway", message, ("networking.api_gateway",))
+    if api.deploy.throttle is not None:
+        message = "left out: requests are throttled by the HTTP API, which api_gateway: none goes past"
+        yield Fault("deploy.throttle", "deploy.throttle_without_gateway", message, severity="warning")
+
+
 def split_functions(splitter: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
     """A TrafficSplitter reaches functions through a load balancer, which is stricter than the HTTP API."""
     for number, split in enumerate(splitter.splits):
@@ -47,5 +63,6 @@ def endpoint_door(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault
 def limits(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
     """All of them, of all APIs; `targets` by name, of those that were placed."""
     for api in apis:
-        for fault in (*gateway_waits(api, targets), *split_functions(api, targets), *endpoint_door(api, targets)):
+        doors = (*doors_are_the_gateways(api, targets), *endpoint_door(api, targets))
+        for fault in (*gateway_waits(api, targets), *doors, *split_functions(api, targets)):
             yield api, fault

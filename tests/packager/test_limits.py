@@ -26,3 +26,28 @@ def test_a_function_behind_a_splitter_has_small_bodies(tmp_path: Path) -> None:
     splitter = "- name: split\n  kind: TrafficSplitter\n  apis:\n    - {name: one, weight: 50}\n    - {name: two, weight: 50}\n"
     apis = an_api("one") + an_api("two", deploy="{target: ecs}")
     assert found(tmp_path / "a", apis + splitter, "deploy.split_payload") == [("warning", "apis[2].apis[0].name", 13)]
+
+
+def test_nobody_checks_tokens_past_the_gateway(tmp_path: Path) -> None:
+    """An API that would be open to more callers than its file says is refused; a function's own URL wants signatures itself."""
+    inside = "{api_gateway: none}"
+    jwt = "auth: {type: jwt, issuer: 'https://i.example', audience: [a]}"
+    for number, (deploy, refused) in enumerate(
+        [
+            (f"{{{jwt}}}", True),
+            (f"{{{jwt}, target: ecs}}", True),
+            ("{auth: iam}", False),
+            ("{auth: iam, target: ecs}", True),
+            ("{auth: none, target: ecs}", False),
+        ]
+    ):
+        checked = check(a_project(tmp_path / str(number), an_api(deploy=deploy, networking=inside)))
+        errors = [(problem.code, problem.line) for problem in checked.problems if problem.severity == "error"]
+        assert errors == ([("deploy.auth_without_gateway", 5)] if refused else []), deploy
+        assert check(a_project(tmp_path / f"public-{number}", an_api(deploy=deploy))).ok
+
+
+def test_a_throttle_past_the_gateway_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    """Nothing counts the requests there."""
+    text = an_api(deploy="{throttle: {rate: 1, burst: 1}}", networking="{api_gateway: none}")
+    assert found(tmp_path, text, "deploy.throttle_without_gateway") == [("warning", "apis[0].deploy.throttle", 5)]
