@@ -47,7 +47,7 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
         "predictor.threads_per_process": _ONE_AT_A_TIME,
         "predictor.server_side_batching": f"{_ONE_AT_A_TIME}, so that there is nothing to batch",
         "autoscaling.min_replicas": f"{_BY_ITSELF}; deploy.provisioned_concurrency keeps some ready",
-        "autoscaling.max_replicas": f"{_BY_ITSELF}, up to the concurrency of the account",
+        "autoscaling.max_replicas": f"{_BY_ITSELF}, up to the account's concurrency or deploy.reserved_concurrency",
         "autoscaling.init_replicas": _BY_ITSELF,
         "autoscaling.target_replica_concurrency": _BY_ITSELF,
         "autoscaling.max_replica_concurrency": _ONE_AT_A_TIME,
@@ -78,6 +78,7 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
         "deploy.ephemeral_storage": "ECS tasks have /tmp in a volume of their own",
         "deploy.snap_start": "only Lambda has snapshots",
         "deploy.provisioned_concurrency": "ECS keeps autoscaling.min_replicas ready",
+        "deploy.reserved_concurrency": "ECS runs autoscaling.max_replicas at most",
     },
     "sagemaker": {
         "networking.endpoint": "InvokeEndpoint goes by the name of the endpoint, not by a path",

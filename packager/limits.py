@@ -1,7 +1,9 @@
-"""What stands between callers and an API has limits of its own; said before anything is deployed.
+"""What stands between callers and an API has limits of its own, and so has the account; said before anything is deployed.
 
 Sources: API Gateway's quotas of HTTP APIs (30 s for an integration), Elastic Load Balancing's page on Lambda functions
-as targets (1 MB for the body of a request and of an answer), and InvokeEndpoint in SageMaker's API (60 s, 6,291,456 bytes).
+as targets (1 MB for the body of a request and of an answer), InvokeEndpoint in SageMaker's API (60 s, 6,291,456 bytes),
+Lambda's quotas (1,000 concurrent executions in a region, which AWS raises when asked) and its page "Configuring reserved
+concurrency" (100 of them cannot be reserved).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +16,8 @@ GATEWAY_S = 30
 BALANCED_LAMBDA_MB = 1
 ENDPOINT_S = 60
 ENDPOINT_MB = 6
+ACCOUNT_CONCURRENCY = 1_000
+UNRESERVED_CONCURRENCY = 100
 
 
 def gateway_waits(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
@@ -60,9 +64,23 @@ def endpoint_door(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault
         yield Fault("deploy.target", "deploy.endpoint_door", message, severity="note")
 
 
+def reservations_fit_the_account(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
+    """All functions share the account's concurrency; said of the API whose reservation is the first too many."""
+    reserved = 0
+    for api in apis:
+        before, mine = reserved, api.deploy.reserved_concurrency or 0
+        reserved += mine if targets.get(api.name) == "lambda" else 0
+        if before <= ACCOUNT_CONCURRENCY - UNRESERVED_CONCURRENCY < reserved:
+            others = f", and {before} by the APIs before" if before else ""
+            has = f"an account begins with {ACCOUNT_CONCURRENCY:,}, of which {UNRESERVED_CONCURRENCY} stay unreserved"
+            message = f"{mine} are reserved here{others}; {has}, so the deploy fails unless AWS has raised your quota"
+            yield api, Fault("deploy.reserved_concurrency", "deploy.reserved_above_account", message, severity="warning")
+
+
 def limits(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
     """All of them, of all APIs; `targets` by name, of those that were placed."""
     for api in apis:
         doors = (*doors_are_the_gateways(api, targets), *endpoint_door(api, targets))
         for fault in (*gateway_waits(api, targets), *doors, *split_functions(api, targets)):
             yield api, fault
+    yield from reservations_fit_the_account(apis, targets)

@@ -138,6 +138,7 @@ def _lambda_size(api: ApiSpec) -> LambdaSize:
         timeout_s=math.ceil(api.deploy.timeout_s or LAMBDA_TIMEOUT_S),
         ephemeral_storage_mb=api.deploy.ephemeral_storage_mb or LAMBDA_STORAGE_MB,
         provisioned_concurrency=api.deploy.provisioned_concurrency,
+        reserved_concurrency=api.deploy.reserved_concurrency,
         snap_start=api.deploy.snap_start,
     )
 

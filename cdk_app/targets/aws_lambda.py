@@ -49,6 +49,7 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
         "Function",
         **code.properties,
         role=role.attr_arn,
+        reserved_concurrent_executions=api.size.reserved_concurrency,
         logging_config=lambda_.CfnFunction.LoggingConfigProperty(log_group=logs.ref, log_format="Text"),
         **published,
     )

@@ -31,6 +31,7 @@ CHOICES: Mapping[str, Mapping[str, Entry]] = {
     "readiness": {
         "on demand": {},
         "provisioned": {"deploy": {"provisioned_concurrency": 2}},
+        "reserved": {"deploy": {"reserved_concurrency": 8, "provisioned_concurrency": 1}},
         "snapshot": {"deploy": {"snap_start": True}},
     },
     "auth": {
@@ -89,12 +90,12 @@ CORE = ("place", "scaling", "networking")
 def allowed(row: Mapping[str, str]) -> bool:
     """Whether `check` takes an entry with these choices, and the place uses all of them."""
 
-    def has(dimension: str, *choices: str) -> bool:
+    def has(dimension: str, *choices: str | None) -> bool:
         return row.get(dimension) in choices
 
     return not (
         (has("scaling", "from none") and has("networking", "inside"))
-        or (has("place", "fargate", "gpu", "inf") and (has("package", "zip") or has("readiness", "provisioned", "snapshot")))
+        or (has("place", "fargate", "gpu", "inf") and (has("package", "zip") or not has("readiness", "on demand", None)))
         or (has("place", "gpu", "inf") and has("architecture", "arm64"))
         or (has("networking", "inside") and (has("throttle", "own") or has("auth", "jwt")))
         or (has("networking", "inside") and has("auth", "iam") and not has("place", "function"))

@@ -95,4 +95,5 @@ def assert_row(synthesized: Any, name: str, row: Row) -> None:
     if function is not None:
         assert (function["PackageType"] == "Zip") == (row["package"] == "zip"), name
         assert function["Architectures"] == [row["architecture"]], name
+        assert (function.get("ReservedConcurrentExecutions") == 8) == (row["readiness"] == "reserved"), name
         assert ("SnapStart" in function) == (row["readiness"] == "snapshot"), name

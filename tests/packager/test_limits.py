@@ -51,3 +51,17 @@ def test_a_throttle_past_the_gateway_is_left_out_with_a_warning(tmp_path: Path) 
     """Nothing counts the requests there."""
     text = an_api(deploy="{throttle: {rate: 1, burst: 1}}", networking="{api_gateway: none}")
     assert found(tmp_path, text, "deploy.throttle_without_gateway") == [("warning", "apis[0].deploy.throttle", 5)]
+
+
+def test_reservations_beyond_the_accounts_concurrency_are_a_warning(tmp_path: Path) -> None:
+    """AWS may have raised the quota; said once, where the sum goes past it. Services reserve none."""
+
+    def reserving(*amounts: int, target: str = "auto") -> str:
+        deploys = [f"{{reserved_concurrency: {amount}, target: {target}}}" for amount in amounts]
+        return "".join(an_api(f"api-{number}", deploy=deploy) for number, deploy in enumerate(deploys))
+
+    code = "deploy.reserved_above_account"
+    assert found(tmp_path / "a", reserving(900), code) == []
+    assert found(tmp_path / "b", reserving(901), code) == [("warning", "apis[0].deploy.reserved_concurrency", 5)]
+    assert found(tmp_path / "c", reserving(450, 451, 10), code) == [("warning", "apis[1].deploy.reserved_concurrency", 10)]
+    assert found(tmp_path / "d", reserving(5000, target="ecs"), code) == []
