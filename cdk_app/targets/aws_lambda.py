@@ -57,7 +57,8 @@ def add_function(stack: Stack, project: Project, api: ManifestApi) -> Integratio
         accept(function, "AwsSolutions-L1", "the wheels in the layers are for this version of Python, which the project chose")
     digest = sha256(json.dumps([code.digest, published], default=lambda value: value._values, sort_keys=True).encode())
     version = lambda_.CfnVersion(stack, f"Version{digest.hexdigest()[:12]}", function_name=function.ref)
-    # Kept when the next deploy replaces it: the previous template points the alias back to what it ran on.
+    # Kept when the next deploy replaces it, so that the alias can be pointed back to it by hand; `cxpack prune` deletes it.
+    # Going back to an earlier template does not need it: CloudFormation publishes that template's code and settings anew.
     version.cfn_options.deletion_policy = CfnDeletionPolicy.RETAIN
     ready = api.size.provisioned_concurrency
     alias = lambda_.CfnAlias(
