@@ -98,6 +98,7 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
         "deploy.ephemeral_storage": "/tmp is on the disk that SageMaker gives an instance of the type",
         "deploy.snap_start": "only Lambda has snapshots",
         "deploy.provisioned_concurrency": "SageMaker keeps autoscaling.min_replicas ready",
+        "deploy.reserved_concurrency": "SageMaker runs autoscaling.max_replicas at most",
         "deploy.auth": "not everybody: callers sign as IAM identities that may call InvokeEndpoint",
         "deploy.throttle": "left out: no route stands before an endpoint; at most max_replica_concurrency reach each instance",
         "deploy.rollout": "all requests move at once: SageMaker's steps take two instances or more, and there are none on Inf1",

@@ -18,6 +18,7 @@ CHOICES: Mapping[str, Mapping[str, Entry]] = {
         "fargate": {"deploy": {"target": "ecs"}},
         "gpu": {"compute": {"gpu": 1, "mem": "4G"}},
         "inf": {"compute": {"inf": 1}},
+        "endpoint": {"deploy": {"target": "sagemaker"}},
     },
     "scaling": {
         "from one": {},
@@ -95,8 +96,11 @@ def allowed(row: Mapping[str, str]) -> bool:
 
     return not (
         (has("scaling", "from none") and has("networking", "inside"))
-        or (has("place", "fargate", "gpu", "inf") and (has("package", "zip") or not has("readiness", "on demand", None)))
-        or (has("place", "gpu", "inf") and has("architecture", "arm64"))
+        or (not has("place", "function", None) and (has("package", "zip") or not has("readiness", "on demand", None)))
+        or (has("place", "gpu", "inf", "endpoint") and has("architecture", "arm64"))
+        or (has("place", "endpoint") and (has("scaling", "from none") or has("rollout", "linear")))
+        or (has("place", "endpoint") and not (has("auth", "none", "iam", None) and has("throttle", "shared", None)))
+        or (has("place", "endpoint") and not (has("networking", "public", None) and has("endpoint", "its name", None)))
         or (has("networking", "inside") and (has("throttle", "own") or has("auth", "jwt")))
         or (has("networking", "inside") and has("auth", "iam") and not has("place", "function"))
     )

@@ -25,7 +25,7 @@ class PythonPredictor:
         return self.client.get_model("one")
 """
 ROWS = {f"{row['place']}-{number}": row for number, row in enumerate(rows())}
-RUNS = {"function": "AWS::Lambda::Function"}
+RUNS = {"function": "AWS::Lambda::Function", "endpoint": "AWS::SageMaker::Endpoint"}
 """Place -> the resource that serves there; everywhere else it is a service."""
 
 
@@ -49,7 +49,7 @@ def bundle(name: str) -> Bundle:
 def test_the_matrix_is_complete() -> None:
     """All that is allowed of place, scaling and networking, and every two choices that go together."""
     core = {tuple(row[dimension] for dimension in CORE) for row in ROWS.values()}
-    assert len(core) == 20
+    assert len(core) == 22
     assert all(map(allowed, ROWS.values()))
     covered = {pair for row in ROWS.values() for pair in combinations(row.items(), 2)}
     assert set(pairs()) <= covered
@@ -80,7 +80,7 @@ def assert_row(synthesized: Any, name: str, row: Row) -> None:
         return found[0] if found else None
 
     assert one(RUNS.get(row["place"], "AWS::ECS::Service")) is not None, name
-    route, public = one("AWS::ApiGatewayV2::Route"), row["networking"] == "public"
+    route, public = one("AWS::ApiGatewayV2::Route"), row["networking"] == "public" and row["place"] != "endpoint"
     assert (route is not None) == public, name
     if route is not None:
         authorization = {"none": "NONE", "iam": "AWS_IAM", "jwt": "JWT"}[row["auth"]]
