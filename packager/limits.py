@@ -45,6 +45,14 @@ def doors_are_the_gateways(api: ApiSpec, targets: Mapping[str, Target]) -> Itera
         yield Fault("deploy.throttle", "deploy.throttle_without_gateway", message, severity="warning")
 
 
+def waking_takes_minutes(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
+    """A service without replicas is woken by its first callers, who do not wait for it."""
+    if api.autoscaling.min_replicas == 0 and targets.get(api.name) == "ecs":
+        first = "an instance, which takes several minutes, and then a task" if api.compute.accelerators[1] else "a task"
+        message = f"callers who find no replica get 503 for minutes: a minute until they are noticed, then ECS starts {first}"
+        yield Fault("autoscaling.min_replicas", "deploy.waking", message, severity="note")
+
+
 def split_functions(splitter: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
     """A TrafficSplitter reaches functions through a load balancer, which is stricter than the HTTP API."""
     for number, split in enumerate(splitter.splits):
@@ -81,6 +89,7 @@ def limits(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[t
     """All of them, of all APIs; `targets` by name, of those that were placed."""
     for api in apis:
         doors = (*doors_are_the_gateways(api, targets), *endpoint_door(api, targets))
-        for fault in (*gateway_waits(api, targets), *doors, *split_functions(api, targets)):
+        waits = (*gateway_waits(api, targets), *waking_takes_minutes(api, targets))
+        for fault in (*waits, *doors, *split_functions(api, targets)):
             yield api, fault
     yield from reservations_fit_the_account(apis, targets)

@@ -65,6 +65,17 @@ def test_the_rule_packs_find_nothing(made: Any) -> None:
     assert not nag(synthesized.app)
 
 
+def test_stacks_are_free_of_each_other_and_run_nothing_unasked(made: Any) -> None:
+    """No export pins one, and no resource is code of somebody else's."""
+    synthesized, _ = made
+    for stack, template in synthesized.templates.items():
+        text = json.dumps(template)
+        assert "Fn::ImportValue" not in text, stack
+        assert not [output for output in template["Outputs"].values() if "Export" in output], stack
+        kinds = {resource["Type"] for resource in template["Resources"].values()}
+        assert not [kind for kind in kinds if kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource"], stack
+
+
 def test_each_row_is_in_its_stack(made: Any) -> None:
     """What was asked for is what there is: where it runs, whether it sleeps, who gets in, what is watched."""
     synthesized, mine = made

@@ -65,3 +65,15 @@ def test_reservations_beyond_the_accounts_concurrency_are_a_warning(tmp_path: Pa
     assert found(tmp_path / "b", reserving(901), code) == [("warning", "apis[0].deploy.reserved_concurrency", 5)]
     assert found(tmp_path / "c", reserving(450, 451, 10), code) == [("warning", "apis[1].deploy.reserved_concurrency", 10)]
     assert found(tmp_path / "d", reserving(5000, target="ecs"), code) == []
+
+
+def test_waking_a_service_takes_minutes(tmp_path: Path) -> None:
+    """Said where a service may have no replica; a function starts within the call."""
+    asleep = "{min_replicas: 0}"
+    at = [("note", "apis[0].autoscaling.min_replicas", 5)]
+    assert found(tmp_path / "a", an_api(autoscaling=asleep, deploy="{target: ecs}"), "deploy.waking") == at
+    assert found(tmp_path / "b", an_api(autoscaling=asleep), "deploy.waking") == []
+    assert found(tmp_path / "c", an_api(deploy="{target: ecs}"), "deploy.waking") == []
+    checked = check(a_project(tmp_path / "d", an_api(autoscaling=asleep, compute="{gpu: 1}")))
+    [note] = [problem.message for problem in checked.problems if problem.code == "deploy.waking"]
+    assert "several minutes" in note
