@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from packager.deployed.stacks import DeployedApi
 
 KEEP = 5
-MOVING = "_IN_PROGRESS"
-"""How the status of a stack ends that CloudFormation is working on."""
+SETTLED = "_COMPLETE"
+"""How the status of a stack ends that is neither being worked on nor stuck between two templates."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -50,8 +50,8 @@ def _prune(api: "DeployedApi", keep: int, *, dry_run: bool) -> Iterator[str]:
     from packager.deployed.session import AwsError
     from packager.deployed.versions import delete_version, versions_of
 
-    if api.status.endswith(MOVING):
-        yield f"{api.name} is {api.status}, and which versions it needs is not known before that ends; prune it then"
+    if not api.status.endswith(SETTLED):
+        yield f"{api.name} is {api.status}, and which versions it needs is not known before that is over; prune it then"
         return
     found = versions_of(api.stack)
     if found is None:

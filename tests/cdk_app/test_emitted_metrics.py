@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from runtime_handler.contract import METRICS, METRICS_NAMESPACE, ModelsSpec, MonitoringSpec
+from runtime_handler.contract import METRICS, METRICS_NAME, METRICS_NAMESPACE, ModelsSpec, MonitoringSpec
 from tests.cdk_app.test_dashboard import DASHBOARD, body
 from tests.runtime_handler.emulator import emulating
 from tests.runtime_handler.harness import a_spec, serving, write_context
@@ -85,11 +85,12 @@ def until(log: Callable[[], str], name: str, meanwhile: Callable[[], object] = l
 
 @pytest.fixture(scope="module")
 def synthesized(synthesize: Any, api_of: Any) -> Any:
-    """A service that monitors classes and sleeps when nobody calls, and a function that monitors numbers."""
+    """A service that monitors classes and sleeps when nobody calls, a function that monitors numbers, and an endpoint."""
     flowers = api_of("flowers", "fargate", monitoring="classification")
     return synthesize(
         replace(flowers, scaling=replace(flowers.scaling, min_replicas=0)),
         api_of("iris", monitoring="regression"),
+        api_of("hosted", "endpoint", monitoring="classification"),
         alarms_topic="arn:aws:sns:us-east-1:123456789012:alarms",
     )
 
@@ -137,7 +138,13 @@ def runs(synthesized: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Run
         assert server.stop() == 0
         text = server.stdout
     s3.close()
-    return [Run("flowers", of_service, reported(text)), Run("iris", of_function, reported(of_lambda))]
+    of_endpoint = synthesized.only("hosted", "AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
+    return [
+        Run("flowers", of_service, reported(text)),
+        Run("iris", of_function, reported(of_lambda)),
+        # SageMaker starts the same server: what it reports has the name that this stack sets.
+        Run("hosted", of_endpoint, reported(text.replace(of_service[METRICS_NAME], of_endpoint[METRICS_NAME]))),
+    ]
 
 
 def watched(value: Any) -> set[Watched]:
@@ -153,9 +160,10 @@ def watched(value: Any) -> set[Watched]:
 
 
 def shown(row: Any) -> Watched | None:
-    """The metric that one line of a graph is of; None for an expression over other lines."""
+    """The metric of the runtime's that one line of a graph is of; None for an expression over other lines, and for AWS's own."""
     if isinstance(row[0], str):
-        assert row[0] == METRICS_NAMESPACE
+        if row[0] != METRICS_NAMESPACE:
+            return None
         pairs = [part for part in row[2:] if isinstance(part, str)]
         return row[1], frozenset(zip(pairs[::2], pairs[1::2], strict=True))
     search = re.match(r"SEARCH\('\{(\w+),(.*?)\} MetricName=\"(\w+)\" APIName=\"(.*?)\"'", row[0]["expression"])
@@ -172,22 +180,24 @@ def of(api: str, metrics: set[Watched]) -> set[Watched]:
 
 def test_every_metric_of_the_contract_was_seen(runs: list[Run]) -> None:
     """The comparison below leaves none out; what only servers have comes from the server."""
-    names = [{name for name, _ in run.reported} for run in runs]
-    assert names == [set(METRICS), set(METRICS) - {"InFlight"}]
+    names = {run.stack: {name for name, _ in run.reported} for run in runs}
+    assert names == {"flowers": set(METRICS), "iris": set(METRICS) - {"InFlight"}, "hosted": set(METRICS)}
 
 
 def test_what_a_stack_watches_is_what_its_api_reports(synthesized: Any, runs: list[Run]) -> None:
     """Alarms and scaling name namespace, metric and dimensions as CloudWatch has them."""
     for run in runs:
         mine = watched(synthesized.templates[run.stack]["Resources"])
-        assert {name for name, _ in mine} >= {"StatusCode", "ModelLoadError", "SourceStale"}
+        assert {name for name, _ in mine} >= {"ModelLoadError", "SourceStale"}
         assert mine <= run.reported
 
 
 def test_what_the_dashboard_shows_is_what_the_apis_report(synthesized: Any, runs: list[Run]) -> None:
-    """Each graph of an API has data, and there is one of everything that the API reports."""
+    """Each graph of an API has data, and there is one of everything that it reports; SageMaker counts requests by itself."""
     widgets = body(synthesized.only("shared", DASHBOARD))["widgets"]
     rows = [row for widget in widgets for row in widget["properties"].get("metrics", [])]
     graphs = {metric for metric in map(shown, rows) if metric is not None}
     for run in runs:
-        assert of(run.environment["CXPACK_METRICS_NAME"], graphs) == run.reported
+        mine = of(run.environment[METRICS_NAME], graphs)
+        counted = {"StatusCode", "Latency", "InFlight"} if run.stack == "hosted" else set()
+        assert mine == {metric for metric in run.reported if metric[0] not in counted}
