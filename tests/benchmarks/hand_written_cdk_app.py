@@ -41,6 +41,7 @@ def add_stack(app: Any, project: str, name: str) -> Any:
 
 
 def add_shared(app: Any, project: str, apis: list[dict[str, Any]]) -> Any:
+    from aws_cdk import Aws
     from aws_cdk import aws_apigatewayv2 as gateway
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_logs as logs
@@ -61,16 +62,15 @@ def add_shared(app: Any, project: str, apis: list[dict[str, Any]]) -> Any:
         ),
     )
     ssm.CfnParameter(stack, "HttpApiIdParameter", type="String", name=f"/{project}/http-api-id", value=http.ref)
-    widgets = [widget for api in apis for widget in widgets_of(f"{project}-dev-{api['name']}")]
+    region = Aws.REGION
+    widgets = [widget for api in apis for widget in widgets_of(f"{project}-dev-{api['name']}", region)]
     cloudwatch.CfnDashboard(
         stack, "Dashboard", dashboard_name=f"{project}-dev", dashboard_body=json.dumps({"widgets": widgets[:500]})
     )
     return stack
 
 
-def widgets_of(name: str) -> list[dict[str, Any]]:
-    from aws_cdk import Aws
-
+def widgets_of(name: str, region: str) -> list[dict[str, Any]]:
     graphs = [
         ("Responses", [["cxpack", "StatusCode", "APIName", name, "Code", code, {"stat": "Sum"}] for code in CODES]),
         ("Latency", [["cxpack", "Latency", "APIName", name, {"stat": stat}] for stat in ("p50", "p90", "p99", "Average")]),
@@ -78,7 +78,7 @@ def widgets_of(name: str) -> list[dict[str, Any]]:
         ("Model cache", [["cxpack", metric, "APIName", name] for metric in ("ModelCacheHit", "ModelCacheMiss")]),
     ]
     return [
-        {"type": "metric", "properties": {"title": title, "metrics": metrics, "region": Aws.REGION, "period": 60}}
+        {"type": "metric", "properties": {"title": title, "metrics": metrics, "region": region, "period": 60}}
         for title, metrics in graphs
     ]
 
