@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from packager.commands.arguments import add_project
-from packager.console import DONE, PROBLEMS, fail, result, say
+from packager.console import DONE, fail, result, say
 
 if TYPE_CHECKING:
     from packager.deployed.stacks import DeployedApi
@@ -29,20 +29,19 @@ def run(arguments: Namespace) -> int:
     from packager.deployed.stacks import deployed_apis
     from packager.synth import project_name
 
+    status = DONE
     try:
         apis = deployed_apis(project_name(arguments.file.parent), arguments.env)
         names = [api.name for api in apis]
         if arguments.api is not None and arguments.api not in names:
             return fail(f"no API {arguments.api} is deployed; there are: {', '.join(names) or 'none'}")
-        refusals: list[str] = []
         for api in apis:
             if arguments.api in (None, api.name):
-                refusals += _prune(api, arguments.keep, dry_run=arguments.dry_run)
+                for refusal in _prune(api, arguments.keep, dry_run=arguments.dry_run):
+                    status = fail(refusal)
     except AwsError as error:
         return fail(str(error))
-    for refusal in refusals:
-        fail(refusal)
-    return PROBLEMS if refusals else DONE
+    return status
 
 
 def _prune(api: "DeployedApi", keep: int, *, dry_run: bool) -> Iterator[str]:
@@ -60,7 +59,7 @@ def _prune(api: "DeployedApi", keep: int, *, dry_run: bool) -> Iterator[str]:
     say(f"{api.name}: {len(found.versions)} versions, of which the newest {keep} are kept")
     for version in found.beyond(keep):
         if version.needed:
-            say(f"kept {api.name} version {version.number}: {' and '.join(version.needed)} needs it")
+            say(f"kept {api.name} version {version.number}, needed by {' and '.join(version.needed)}")
             continue
         try:
             if not dry_run:

@@ -76,9 +76,9 @@ def test_versions_beyond_the_newest_are_deleted(functions: Functions, capsys: py
     out, err = capsys.readouterr()
     assert [line[:27] for line in out.splitlines()] == [f"deleted one version {number} of 20" for number in (6, 5, 4)]
     assert [line for line in err.splitlines() if line.startswith("kept")] == [
-        "kept one version 3: the alias test needs it",
-        "kept one version 2: the alias test needs it",
-        "kept one version 1: the stack needs it",
+        "kept one version 3, needed by the alias test",
+        "kept one version 2, needed by the alias test",
+        "kept one version 1, needed by the stack",
     ]
     assert set(functions.versions(one)) == {"$LATEST", "1", "2", "3", "7", "8"}
     assert main(["prune", "--keep", "2"]) == 0
@@ -90,7 +90,7 @@ def test_what_serves_is_kept_whatever_is_asked_for(functions: Functions, capsys:
     one = functions.deploy("shop-dev-one", 3)
     assert main(["prune", "one", "--keep", "0"]) == 0
     assert set(functions.versions(one)) == {"$LATEST", "1", "3"}
-    assert "kept one version 3: the alias live needs it" in capsys.readouterr().err
+    assert "kept one version 3, needed by the alias live" in capsys.readouterr().err
 
 
 def test_one_api_or_all(account: Account, functions: Functions, capsys: pytest.CaptureFixture[str]) -> None:
