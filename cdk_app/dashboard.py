@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk_app.endpoint_metrics import of_endpoint, of_instances
 from cdk_app.metrics import CODES, emitted
 from cdk_app.project import Project
+from cdk_app.pseudo import Aws
 from packager.manifest import ManifestApi
 from runtime_handler.contract import METRICS_NAMESPACE
 

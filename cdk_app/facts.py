@@ -5,6 +5,7 @@ parameter is read anew at each deploy and lets each stack be deleted on its own.
 """
 
 from enum import Enum
+from weakref import WeakKeyDictionary
 
 from aws_cdk import CfnParameter, Fn, Stack
 from aws_cdk import aws_ssm as ssm
@@ -26,6 +27,10 @@ class Fact(Enum):
     ClusterName = "cluster-name"
 
 
+_LEARNED: WeakKeyDictionary[Stack, dict[Fact, str]] = WeakKeyDictionary()
+"""What each stack has a parameter for: the CDK knows, and asking it is two messages to Node and back."""
+
+
 def tell(stack: Stack, project: Project, fact: Fact, value: str) -> None:
     """Publish a fact from the shared stack."""
     ssm.CfnParameter(stack, f"{fact.name}Parameter", type="String", name=project.parameter_name(fact.value), value=value)
@@ -33,16 +38,16 @@ def tell(stack: Stack, project: Project, fact: Fact, value: str) -> None:
 
 def learn(stack: Stack, project: Project, fact: Fact) -> str:
     """A fact as a value in an API's template, resolved when the stack is deployed."""
-    parameter = stack.node.try_find_child(fact.name)
-    if not isinstance(parameter, CfnParameter):
-        parameter = CfnParameter(
+    learned = _LEARNED.setdefault(stack, {})
+    if fact not in learned:
+        learned[fact] = CfnParameter(
             stack,
             fact.name,
             type="AWS::SSM::Parameter::Value<String>",
             default=project.parameter_name(fact.value),
             description=f"Told by the stack {project.stack_name('shared')}",
-        )
-    return parameter.value_as_string
+        ).value_as_string
+    return learned[fact]
 
 
 def tell_backend(stack: Stack, project: Project, api: ManifestApi, arn: str) -> None:

@@ -9,21 +9,18 @@ A template cannot contain its own hash. It contains a placeholder until the asse
 object after the hash of the template with the placeholder, and that is what the placeholder becomes.
 """
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
 
 from cdk_app.project import Project
+from cdk_app.pseudo import Aws
 
 PLACEHOLDER = "cxpack-hash-of-this-template"
-QUALIFIER = "hnb659fds"
-"""In the bootstrap bucket's name, unless the context says otherwise."""
-QUALIFIER_KEY = "@aws-cdk/core:bootstrapQualifier"
 
 
 def add_history(stack: Stack, project: Project, part: str) -> None:
     """The address of the stack's template, now and at each deploy before; `part` is the stack's."""
-    qualifier = stack.node.try_get_context(QUALIFIER_KEY) or QUALIFIER
-    bucket = f"cdk-{qualifier}-assets-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+    bucket = f"cdk-{project.settings.qualifier}-assets-{Aws.ACCOUNT_ID}-{Aws.REGION}"
     address = f"https://{bucket}.s3.{Aws.REGION}.{Aws.URL_SUFFIX}/{PLACEHOLDER}.json"
     name = project.parameter_name(f"templates/{part}")
     ssm.CfnParameter(

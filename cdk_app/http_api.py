@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_apigatewayv2 as gateway
 
 from cdk_app.accepted import accept
 from cdk_app.facts import Fact, learn, tell
 from cdk_app.logs import add_log_group
 from cdk_app.project import SHARED, Endpoint, Project
+from cdk_app.pseudo import Aws
 from packager.manifest import Auth, Throttle
 
 TIMEOUT_MS = 30_000

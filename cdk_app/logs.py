@@ -1,6 +1,6 @@
 """One log group for each API and one for the HTTP API, kept as long as the settings say, deleted with its stack."""
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_logs as logs
 
 from cdk_app.project import Project
@@ -13,6 +13,4 @@ def add_log_group(stack: Stack, project: Project, part: str, name: str = "Logs")
 
 def add_log_group_at(stack: Stack, project: Project, path: str, name: str = "Logs") -> logs.CfnLogGroup:
     """Where AWS chose the path; `cxpack logs` finds an API's group by the logical name `Logs`."""
-    group = logs.CfnLogGroup(stack, name, log_group_name=path, retention_in_days=project.settings.log_days)
-    group.apply_removal_policy(RemovalPolicy.DESTROY)
-    return group
+    return logs.CfnLogGroup(stack, name, log_group_name=path, retention_in_days=project.settings.log_days)

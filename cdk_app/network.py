@@ -7,7 +7,7 @@ many an API; models come through the S3 gateway endpoint, which is free.
 import json
 from collections.abc import Sequence
 
-from aws_cdk import Aws, Fn, Stack, Tags
+from aws_cdk import Fn, Stack, Tags
 from aws_cdk import aws_apigatewayv2 as gateway
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -16,6 +16,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from cdk_app.accepted import accept
 from cdk_app.facts import Fact, tell
 from cdk_app.project import Project
+from cdk_app.pseudo import Aws
 from cdk_app.settings import ImportedVpc
 
 CIDR = "10.0.0.0/16"

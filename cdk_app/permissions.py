@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from cdk_app.accepted import accept
+from cdk_app.pseudo import Aws
 from packager.manifest import ManifestApi, S3Grant
 
 Statement = Mapping[str, Any]

@@ -6,9 +6,8 @@ A reference is an ARN, `ssm:/parameter/name` or `secretsmanager:name`; the value
 import json
 from collections.abc import Iterable, Mapping
 
-from aws_cdk import Aws
-
 from cdk_app.permissions import Statement, allow
+from cdk_app.pseudo import Aws
 from runtime_handler.contract import SECRETS
 
 KINDS = {"ssm": "parameter", "secretsmanager": "secret:"}

@@ -31,6 +31,11 @@ BUILD_SECRETS = ("pip", "netrc")
 """Files that image builds may read and no layer keeps: a pip.conf with its indexes, and credentials for them and for git."""
 
 
+QUALIFIER = "hnb659fds"
+"""Of the CDK, in the bootstrap bucket's name, unless the context key says otherwise."""
+QUALIFIER_KEY = "@aws-cdk/core:bootstrapQualifier"
+
+
 class SettingsError(Exception):
     """A context key `cxpack:*` has a value that cannot be used."""
 
@@ -58,6 +63,7 @@ class Settings:
     zones: tuple[str, ...] = ()
     cluster: str | None = None
     build_secrets: Mapping[str, Path] = field(default_factory=dict)
+    qualifier: str = QUALIFIER
 
     @classmethod
     def of(cls, context: Callable[[str], Any]) -> "Settings":
@@ -66,7 +72,8 @@ class Settings:
         Raises SettingsError, naming the key and what it takes, for the first value that cannot be used.
         """
         given = {name: value for name in KEYS if (value := context(f"cxpack:{name}")) is not None}
-        return cls(**{field: read(name, given[name]) for name, (field, read) in KEYS.items() if name in given})
+        checked = {field: read(name, given[name]) for name, (field, read) in KEYS.items() if name in given}
+        return cls(**checked, qualifier=context(QUALIFIER_KEY) or QUALIFIER)
 
 
 def _text(pattern: str, takes: str) -> Callable[[str, Any], str]:

@@ -4,7 +4,7 @@ A service is reached through the target group that it has; a function through on
 answers at `/` as it does at its own endpoint, which none of the others would know.
 """
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_lambda as lambda_
 
@@ -12,6 +12,7 @@ from cdk_app.facts import learn_backend
 from cdk_app.http_api import add_route, through_load_balancer
 from cdk_app.load_balancing import Share, Transform, add_rule
 from cdk_app.project import Project
+from cdk_app.pseudo import Aws
 from packager.manifest import ManifestApi, ManifestSplitter
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "get": "list the project's APIs in AWS: status, version, URL",
     "logs": "print the log lines of a deployed API",
     "rollback": "put a deployed API back to a template that it had before",
+    "prune": "delete versions of Lambda functions that nothing needs any more",
     "delete": "delete a deployed API's stack",
     "pin": 'let "latest" mean one version of a model, for every replica within one poll',
     "unpin": 'let "latest" mean the highest version of a model again',

@@ -48,6 +48,15 @@ def snap_start_keeps_its_limits(api: ApiSpec) -> Iterator[Fault]:
     yield Fault(at, "deploy.snap_start_price", message, severity="note")
 
 
+def kept_environments_are_within_the_reserved(api: ApiSpec) -> Iterator[Fault]:
+    """Lambda refuses more provisioned concurrency than is reserved (Lambda's page "Configuring provisioned concurrency")."""
+    ready, most = api.deploy.provisioned_concurrency, api.deploy.reserved_concurrency
+    if most is not None and ready > most:
+        message = f"{ready} is more than reserved_concurrency ({most}); raise that to {ready}, or remove it"
+        needs = ("deploy.reserved_concurrency",)
+        yield Fault("deploy.provisioned_concurrency", "deploy.provisioned_above_reserved", message, needs)
+
+
 def a_variable_has_one_source(api: ApiSpec) -> Iterator[Fault]:
     """An environment variable is in `predictor.env` or in `deploy.secrets`."""
     env = {} if api.serve is None else api.serve.predictor.env
@@ -90,6 +99,7 @@ DEPLOY_RULES: Sequence[Rule] = (
     a_token_has_an_issuer,
     a_lone_star_has_a_reason,
     snap_start_keeps_its_limits,
+    kept_environments_are_within_the_reserved,
     a_variable_has_one_source,
     secrets_stay_out_of_the_file,
     byte_budgets_fit_the_api,

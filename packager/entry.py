@@ -159,6 +159,7 @@ def _deploy(values: Values, predictor: Values | None, compute: Compute) -> Deplo
         "architecture",
         "snap_start",
         "provisioned_concurrency",
+        "reserved_concurrency",
         "instance_type",
         "secrets",
         "warmup",

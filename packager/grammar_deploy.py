@@ -67,6 +67,7 @@ DEPLOY = Section(
         Field("ephemeral_storage", Integer(Range(minimum=512, maximum=10240)), "size of /tmp on Lambda in MB"),
         Field("snap_start", Boolean(), "start Lambda functions from a snapshot", default=False),
         Field("provisioned_concurrency", Integer(Range(minimum=0)), "Lambda environments that are kept ready", default=0),
+        Field("reserved_concurrency", Integer(Range(minimum=1)), "most Lambda environments at once, kept free for the API"),
         Field(
             "instance_type",
             Text(what="an instance type", patterns=(_INSTANCE,)),

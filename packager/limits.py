@@ -1,7 +1,9 @@
-"""What stands between callers and an API has limits of its own; said before anything is deployed.
+"""What stands between callers and an API has limits of its own, and so has the account; said before anything is deployed.
 
 Sources: API Gateway's quotas of HTTP APIs (30 s for an integration), Elastic Load Balancing's page on Lambda functions
-as targets (1 MB for the body of a request and of an answer), and InvokeEndpoint in SageMaker's API (60 s, 6,291,456 bytes).
+as targets (1 MB for the body of a request and of an answer), InvokeEndpoint in SageMaker's API (60 s, 6,291,456 bytes),
+Lambda's quotas (1,000 concurrent executions in a region, which AWS raises when asked) and its page "Configuring reserved
+concurrency" (100 of them cannot be reserved).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +16,8 @@ GATEWAY_S = 30
 BALANCED_LAMBDA_MB = 1
 ENDPOINT_S = 60
 ENDPOINT_MB = 6
+ACCOUNT_CONCURRENCY = 1_000
+UNRESERVED_CONCURRENCY = 100
 
 
 def gateway_waits(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
@@ -23,6 +27,30 @@ def gateway_waits(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault
         wait = f"callers get 503 after the {GATEWAY_S} s that the HTTP API waits, not {timeout:g}"
         message = f"{wait}; api_gateway: none has no such limit"
         yield Fault("deploy.timeout", "deploy.gateway_timeout", message, severity="warning")
+
+
+def doors_are_the_gateways(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
+    """The HTTP API checks who calls, and how often. Past it, a function's own URL wants signatures, and nothing else checks."""
+    target = targets.get(api.name)
+    placed = target in ("lambda", "ecs") or api.kind == "TrafficSplitter"
+    if api.networking.api_gateway == "public" or not placed:
+        return
+    auth, signed = api.deploy.auth.type, target == "lambda"
+    if auth == "jwt" or (auth == "iam" and not signed):
+        means = "takes IAM-signed requests only" if signed else "lets in everyone inside the VPC"
+        message = f"{auth} is checked by the HTTP API, and api_gateway: none {means}; remove one of the two"
+        yield Fault("deploy.auth", "deploy.auth_without_gateway", message, ("networking.api_gateway",))
+    if api.deploy.throttle is not None:
+        message = "left out: requests are throttled by the HTTP API, which api_gateway: none goes past"
+        yield Fault("deploy.throttle", "deploy.throttle_without_gateway", message, severity="warning")
+
+
+def waking_takes_minutes(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
+    """A service without replicas is woken by its first callers, who do not wait for it."""
+    if api.autoscaling.min_replicas == 0 and targets.get(api.name) == "ecs":
+        first = "an instance, which takes several minutes, and then a task" if api.compute.accelerators[1] else "a task"
+        message = f"callers who find no replica get 503 for minutes: a minute until they are noticed, then ECS starts {first}"
+        yield Fault("autoscaling.min_replicas", "deploy.waking", message, severity="note")
 
 
 def split_functions(splitter: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
@@ -44,8 +72,24 @@ def endpoint_door(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault
         yield Fault("deploy.target", "deploy.endpoint_door", message, severity="note")
 
 
+def reservations_fit_the_account(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
+    """All functions share the account's concurrency; said of the API whose reservation is the first too many."""
+    reserved = 0
+    for api in apis:
+        before, mine = reserved, api.deploy.reserved_concurrency or 0
+        reserved += mine if targets.get(api.name) == "lambda" else 0
+        if before <= ACCOUNT_CONCURRENCY - UNRESERVED_CONCURRENCY < reserved:
+            others = f", and {before} by the APIs before" if before else ""
+            has = f"an account begins with {ACCOUNT_CONCURRENCY:,}, of which {UNRESERVED_CONCURRENCY} stay unreserved"
+            message = f"{mine} are reserved here{others}; {has}, so the deploy fails unless AWS has raised your quota"
+            yield api, Fault("deploy.reserved_concurrency", "deploy.reserved_above_account", message, severity="warning")
+
+
 def limits(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
     """All of them, of all APIs; `targets` by name, of those that were placed."""
     for api in apis:
-        for fault in (*gateway_waits(api, targets), *split_functions(api, targets), *endpoint_door(api, targets)):
+        doors = (*doors_are_the_gateways(api, targets), *endpoint_door(api, targets))
+        waits = (*gateway_waits(api, targets), *waking_takes_minutes(api, targets))
+        for fault in (*waits, *doors, *split_functions(api, targets)):
             yield api, fault
+    yield from reservations_fit_the_account(apis, targets)

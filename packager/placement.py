@@ -36,6 +36,8 @@ FARGATE_MEMORY_MIB: dict[int, range] = {
     16384: range(32768, 122880 + 1, 8192),
 }
 """CPU units -> legal task memory in MiB (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html)."""
+INSTANCE_ARCHITECTURE = "x86_64"
+"""Of the instances with accelerators that are taken: of AWS's ECS images with drivers, and of the flavours' GPU libraries."""
 ECS_FLOOR_MIB = {"python": 512, "onnx": 512, "tensorflow": 2048}
 ECS_FLOOR_VCPU = {"python": 0.25, "onnx": 0.25, "tensorflow": 1.0}
 
@@ -136,6 +138,7 @@ def _lambda_size(api: ApiSpec) -> LambdaSize:
         timeout_s=math.ceil(api.deploy.timeout_s or LAMBDA_TIMEOUT_S),
         ephemeral_storage_mb=api.deploy.ephemeral_storage_mb or LAMBDA_STORAGE_MB,
         provisioned_concurrency=api.deploy.provisioned_concurrency,
+        reserved_concurrency=api.deploy.reserved_concurrency,
         snap_start=api.deploy.snap_start,
     )
 
@@ -143,7 +146,9 @@ def _lambda_size(api: ApiSpec) -> LambdaSize:
 def _ecs_objections(api: ApiSpec, _image_bytes: int) -> Iterator[Objection]:
     if api.compute.gpu or api.compute.inf:
         kind, count = api.compute.accelerators
-        if _instance(api) is None:
+        if api.deploy.architecture != INSTANCE_ARCHITECTURE:
+            yield Objection(f"{kind} {count} is asked for, and images for {api.deploy.architecture} do not run on such instances")
+        elif _instance(api) is None:
             asked = f"{kind} {count}, cpu {api.compute.cpu:g} and mem {api.compute.mem_mib} MiB"
             if api.deploy.instance_type:
                 yield Objection(f"{api.deploy.instance_type} does not hold {asked}")
@@ -179,7 +184,10 @@ def _instance(api: ApiSpec) -> InstanceType | None:
     types = instance_types()
     if api.deploy.instance_type:
         named = types.get(api.deploy.instance_type)
-        return named if named and named.holds(kind, count, api.compute.cpu, api.compute.mem_mib) else None
+        memory, fits = api.compute.mem_mib, False
+        if named is not None and named.architecture == INSTANCE_ARCHITECTURE:
+            fits = named.holds(kind, count, api.compute.cpu, memory)
+        return named if fits else None
     return cheapest(types.values(), kind, count, api.compute.cpu, api.compute.mem_mib)
 
 

@@ -15,12 +15,14 @@ class LambdaSize:
     """Memory in MB (it sets the CPU share too: 1,769 MB a vCPU), timeout in seconds, /tmp in MB.
 
     `provisioned_concurrency` environments are kept ready; with `snap_start` the others start from a snapshot.
+    `reserved_concurrency` is the most that there may be, taken from the account's; None: up to what the account has left.
     """
 
     memory_mb: int
     timeout_s: int
     ephemeral_storage_mb: int
     provisioned_concurrency: int = 0
+    reserved_concurrency: int | None = None
     snap_start: bool = False
 
     def __str__(self) -> str:

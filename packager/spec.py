@@ -120,6 +120,7 @@ class DeploySpec:
     ephemeral_storage_mb: int | None = None
     snap_start: bool = False
     provisioned_concurrency: int = 0
+    reserved_concurrency: int | None = None
     instance_type: str | None = None
     permissions: tuple[Permission, ...] = ()
     auth: Auth = Auth()

@@ -39,6 +39,8 @@ METRICS: Mapping[str, str] = {
     "SourceStale": "Seconds",
 }
 """CloudWatch unit of every metric that the runtime emits; alarms and dashboards use no other name."""
+HIGH_RESOLUTION = frozenset({"InFlight"})
+"""Those that CloudWatch keeps by the second, not by the minute: one value in ten seconds is to be seen as such."""
 
 PredictorTypeName = Literal["python", "tensorflow", "onnx"]
 Accelerator = Literal["cpu", "gpu", "inf"]

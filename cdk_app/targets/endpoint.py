@@ -10,7 +10,7 @@ of `min_replicas` equal to `max_replicas`, which scales nothing, goes before tha
 
 from collections.abc import Iterable
 
-from aws_cdk import Aws, CfnOutput, Fn, Stack
+from aws_cdk import CfnOutput, Fn, Stack
 from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr_assets as assets
@@ -25,6 +25,7 @@ from cdk_app.image import add_image
 from cdk_app.logs import add_log_group_at
 from cdk_app.permissions import Statement, accept_grants, add_role, allow, granted
 from cdk_app.project import START_S, Project
+from cdk_app.pseudo import Aws
 from cdk_app.scaling import add_replicas, add_tracking
 from cdk_app.secrets import read_secrets, secrets_variable
 from cdk_app.targets.guardrails import guardrails

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from aws_cdk import Aws, CfnCodeDeployLambdaAliasUpdate, CfnUpdatePolicy, Stack
+from aws_cdk import CfnCodeDeployLambdaAliasUpdate, CfnUpdatePolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codedeploy as codedeploy
-from aws_cdk import aws_lambda as lambda_
 
 from cdk_app.accepted import accept
 from cdk_app.permissions import add_role, allow
+from cdk_app.pseudo import Aws
 from packager.manifest import Rollout
 
 Routing = codedeploy.CfnDeploymentConfig.TrafficRoutingConfigProperty
@@ -37,10 +37,8 @@ def linear(percent: int, minutes: int) -> Routing:
 ROUTING: Mapping[str, Callable[[int, int], Routing]] = {"canary": canary, "linear": linear}
 
 
-def add_shifting(
-    stack: Stack, rollout: Rollout, function: lambda_.CfnFunction, alarms: Sequence[cloudwatch.CfnAlarm]
-) -> CfnUpdatePolicy | None:
-    """The policy for the function's alias; None when everything is to move at once.
+def add_shifting(stack: Stack, rollout: Rollout, function: str, alarms: Sequence[cloudwatch.CfnAlarm]) -> CfnUpdatePolicy | None:
+    """The policy for the alias of the function of that name; None when everything is to move at once.
 
     CloudFormation waits for the last step. An alarm before it moves the traffic back and fails the update, and
     CloudFormation then restores the stack as it was.
@@ -54,8 +52,8 @@ def add_shifting(
         compute_platform="Lambda",
         traffic_routing_config=ROUTING[rollout.strategy](rollout.percent, minutes),
     )
-    application = codedeploy.CfnApplication(stack, "Shifting", compute_platform="Lambda")
-    functions = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{function.ref}"
+    application = codedeploy.CfnApplication(stack, "Shifting", compute_platform="Lambda").ref
+    functions = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{function}"
     role = add_role(
         stack,
         "ShiftingRole",
@@ -76,7 +74,7 @@ def add_shifting(
     group = codedeploy.CfnDeploymentGroup(
         stack,
         "ShiftingGroup",
-        application_name=application.ref,
+        application_name=application,
         service_role_arn=role.attr_arn,
         deployment_config_name=config.ref,
         deployment_style=codedeploy.CfnDeploymentGroup.DeploymentStyleProperty(
@@ -91,6 +89,6 @@ def add_shifting(
     )
     return CfnUpdatePolicy(
         code_deploy_lambda_alias_update=CfnCodeDeployLambdaAliasUpdate(
-            application_name=application.ref, deployment_group_name=group.ref
+            application_name=application, deployment_group_name=group.ref
         )
     )

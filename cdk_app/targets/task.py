@@ -1,6 +1,6 @@
 """The task definition of an API: one container, not root, its file system read-only but for /tmp."""
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
 
 from cdk_app.accepted import accept
@@ -8,6 +8,7 @@ from cdk_app.image import add_image
 from cdk_app.logs import add_log_group
 from cdk_app.permissions import accept_grants, add_role, allow, granted, write_logs
 from cdk_app.project import PORT, Project
+from cdk_app.pseudo import Aws
 from cdk_app.secrets import read_secrets, secret_arn
 from cdk_app.targets.capacity import Capacity
 from packager.manifest import EcsSize, ManifestApi

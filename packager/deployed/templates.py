@@ -1,9 +1,9 @@
 """The templates that a stack had before, and going back to one of them.
 
 CloudFormation itself rolls back failed updates only. To undo one that worked, the stack is updated with the template
-it had: CDK keeps every template in the bootstrap bucket, images are tagged by content and Lambda versions are retained,
-so that all it names still exists. Each deploy leaves its template's address in an SSM parameter, whose history is the
-list of the stack's deploys.
+it had: CDK keeps every template in the bootstrap bucket, and images are tagged by content, so that all it names still
+exists; a Lambda version of that content is published anew. Each deploy leaves its template's address in an SSM
+parameter, whose history is the list of the stack's deploys.
 """
 
 from collections.abc import Sequence

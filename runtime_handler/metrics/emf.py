@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from runtime_handler.contract import METRICS, METRICS_NAMESPACE
+from runtime_handler.contract import HIGH_RESOLUTION, METRICS, METRICS_NAMESPACE
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 """A metric's name and its dimensions beside APIName, sorted by name."""
@@ -67,9 +67,12 @@ def _frame(
     api: str, metrics: tuple[tuple[str, tuple[str, ...]], ...], dimensions: tuple[tuple[str, str], ...]
 ) -> tuple[str, str]:
     """What a line has before its time, and between that and its values: the same for every line of the same series."""
-    directives: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    directives: dict[tuple[str, ...], list[dict[str, str | int]]] = {}
     for metric, names in metrics:
-        directives.setdefault(names, []).append({"Name": metric, "Unit": METRICS[metric]})
+        definition: dict[str, str | int] = {"Name": metric, "Unit": METRICS[metric]}
+        if metric in HIGH_RESOLUTION:
+            definition["StorageResolution"] = 1
+        directives.setdefault(names, []).append(definition)
     described = [
         {"Namespace": METRICS_NAMESPACE, "Dimensions": [list(names)], "Metrics": listed} for names, listed in directives.items()
     ]

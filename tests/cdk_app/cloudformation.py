@@ -180,7 +180,15 @@ def complete_models() -> None:
 
     Model.update_from_cloudformation_json = staticmethod(change)
     LambdaVersion.get_cfn_attribute = lambda self, attribute: {"Version": str(self.version)}[attribute]
-    LambdaVersion.physical_resource_id = property(lambda self: f"version-{self.version}")
+
+    def publish(resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any) -> LambdaVersion:
+        name = cloudformation_json["Properties"]["FunctionName"]
+        published = lambda_backends[account_id][region_name].publish_version(name)
+        version = LambdaVersion({"Version": published.version})
+        version.physical_resource_id = published.function_arn
+        return version
+
+    LambdaVersion.create_from_cloudformation_json = staticmethod(publish)
 
     def delete(table: RouteTable, account: str, region: str) -> None:
         table._associations.clear()

@@ -201,7 +201,9 @@ def everything(synthesize: Synthesize) -> Synthesized:
             "lambda",
             secrets={"TOKEN": "ssm:/iris/token"},
             rollout=rollout("all_at_once"),
-            size=LambdaSize(memory_mb=1024, timeout_s=60, ephemeral_storage_mb=512, provisioned_concurrency=2),
+            size=LambdaSize(
+                memory_mb=1024, timeout_s=60, ephemeral_storage_mb=512, provisioned_concurrency=2, reserved_concurrency=20
+            ),
         ),
         build_api(
             "hosted",

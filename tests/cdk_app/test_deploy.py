@@ -53,38 +53,6 @@ def test_deploy_and_destroy(aws: Aws, tmp_path: Path, project_in: Any, api_of: A
     assert not {kind: made.standing for kind, made in PLACEHOLDERS.items() if kind != "AWS::S3::BucketPolicy" and made.standing}
 
 
-def test_change_one_api_go_back_and_remove_one(aws: Aws, tmp_path: Path, project_in: Any, api_of: Any) -> None:
-    """A change touches its own stack; the template of the deploy before brings back what there was; one API can leave."""
-    iris, flowers = api_of("iris"), api_of("flowers", "fargate")
-    project = write_app(tmp_path, project_in, iris, flowers)
-    aws.deploy(project)
-    first = resources(aws, "p-dev-iris")
-    built = len(aws.images_built())
-
-    write_app(tmp_path, project_in, replace(iris, size=replace(iris.size, memory_mb=1024)), flowers)
-    aws.deploy(project)
-    complete = "CREATE_COMPLETE"
-    assert aws.stacks() == {"p-dev-shared": complete, "p-dev-flowers": complete, "p-dev-iris": "UPDATE_COMPLETE"}
-    assert memory(aws) == 1024
-    assert resources(aws, "p-dev-iris") != first
-    assert len(aws.images_built()) == built, "an unchanged context was built again"
-
-    name = "/cxpack/p/dev/templates/iris"
-    deploys = [entry["Value"] for entry in aws.client("ssm").get_parameter_history(Name=name)["Parameters"]]
-    assert len(set(deploys)) == 2
-    aws.client("cloudformation").update_stack(
-        StackName="p-dev-iris", TemplateURL=deploys[-2], Capabilities=["CAPABILITY_NAMED_IAM"]
-    )
-    assert memory(aws) == 512
-    assert resources(aws, "p-dev-iris") == first
-    assert aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"] == deploys[-2]
-
-    aws.destroy(project, "p-dev-iris")
-    assert set(aws.stacks()) == {"p-dev-shared", "p-dev-flowers"}
-    aws.destroy(project)
-    assert aws.stacks() == {}
-
-
 def test_an_endpoint_comes_up_changes_goes_back_and_leaves(
     aws: Aws, tmp_path: Path, project_in: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,16 +116,3 @@ def test_what_is_pushed_is_one_manifest_for_the_functions_processor(
     assert build["environment"]["BUILDX_NO_DEFAULT_ATTESTATIONS"] == "1"
     assert build["arguments"][build["arguments"].index("--platform") + 1] == "linux/amd64"
     aws.destroy(project)
-
-
-def resources(aws: Aws, stack: str) -> Any:
-    """What the stack is made of, as CloudFormation has it."""
-    template = aws.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
-    return (template if isinstance(template, dict) else json.loads(template))["Resources"]
-
-
-def memory(aws: Aws) -> int:
-    """Of the one function that there is."""
-    [function] = aws.client("lambda").list_functions()["Functions"]
-    size: int = function["MemorySize"]
-    return size

@@ -4,6 +4,16 @@ import json
 from typing import Any
 
 SHARED = "shared"
+NAMED = {
+    "AWS::SSM::Parameter": "Name",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::ECS::TaskDefinition": "Family",
+    "AWS::ApiGatewayV2::Api": "Name",
+    "AWS::ApiGatewayV2::VpcLink": "Name",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::SageMaker::Endpoint": "EndpointName",
+}
+"""Type -> the property that names it in its account."""
 
 
 def test_one_stack_for_each_api_and_one_shared(everything: Any) -> None:
@@ -70,7 +80,7 @@ def test_stacks_carry_the_project_as_a_tag(everything: Any) -> None:
 
 
 def test_environments_share_no_name(synthesize: Any, api_of: Any) -> None:
-    """Two environments of a project stand in one account: no stack, parameter or log group has the same name in both."""
+    """Two environments of a project stand in one account: no name, not that of the metrics either, is the same in both."""
 
     def names(environment: str) -> set[str]:
         made = synthesize(api_of(), api_of("flowers", "fargate"), api_of("hosted", "endpoint"), env=environment)
@@ -79,10 +89,10 @@ def test_environments_share_no_name(synthesize: Any, api_of: Any) -> None:
             artifact["properties"]["stackName"] for artifact in text.values() if "stackName" in artifact.get("properties", {})
         }
         for stack in made.templates:
-            named |= {properties["Name"] for properties in made.of_type(stack, "AWS::SSM::Parameter").values()}
-            named |= {properties["LogGroupName"] for properties in made.of_type(stack, "AWS::Logs::LogGroup").values()}
-            named |= {properties["Family"] for properties in made.of_type(stack, "AWS::ECS::TaskDefinition").values()}
-            named |= {properties["EndpointName"] for properties in made.of_type(stack, "AWS::SageMaker::Endpoint").values()}
+            for kind, key in NAMED.items():
+                named |= {properties[key] for properties in made.of_type(stack, kind).values()}
+            for function in made.of_type(stack, "AWS::Lambda::Function").values():
+                named.add(function["Environment"]["Variables"]["CXPACK_METRICS_NAME"])
         return named
 
     assert not names("dev") & names("prod")

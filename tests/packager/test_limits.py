@@ -26,3 +26,54 @@ def test_a_function_behind_a_splitter_has_small_bodies(tmp_path: Path) -> None:
     splitter = "- name: split\n  kind: TrafficSplitter\n  apis:\n    - {name: one, weight: 50}\n    - {name: two, weight: 50}\n"
     apis = an_api("one") + an_api("two", deploy="{target: ecs}")
     assert found(tmp_path / "a", apis + splitter, "deploy.split_payload") == [("warning", "apis[2].apis[0].name", 13)]
+
+
+def test_nobody_checks_tokens_past_the_gateway(tmp_path: Path) -> None:
+    """An API that would be open to more callers than its file says is refused; a function's own URL wants signatures itself."""
+    inside = "{api_gateway: none}"
+    jwt = "auth: {type: jwt, issuer: 'https://i.example', audience: [a]}"
+    for number, (deploy, refused) in enumerate(
+        [
+            (f"{{{jwt}}}", True),
+            (f"{{{jwt}, target: ecs}}", True),
+            ("{auth: iam}", False),
+            ("{auth: iam, target: ecs}", True),
+            ("{auth: none, target: ecs}", False),
+        ]
+    ):
+        checked = check(a_project(tmp_path / str(number), an_api(deploy=deploy, networking=inside)))
+        errors = [(problem.code, problem.line) for problem in checked.problems if problem.severity == "error"]
+        assert errors == ([("deploy.auth_without_gateway", 5)] if refused else []), deploy
+        assert check(a_project(tmp_path / f"public-{number}", an_api(deploy=deploy))).ok
+
+
+def test_a_throttle_past_the_gateway_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    """Nothing counts the requests there."""
+    text = an_api(deploy="{throttle: {rate: 1, burst: 1}}", networking="{api_gateway: none}")
+    assert found(tmp_path, text, "deploy.throttle_without_gateway") == [("warning", "apis[0].deploy.throttle", 5)]
+
+
+def test_reservations_beyond_the_accounts_concurrency_are_a_warning(tmp_path: Path) -> None:
+    """AWS may have raised the quota; said once, where the sum goes past it. Services reserve none."""
+
+    def reserving(*amounts: int, target: str = "auto") -> str:
+        deploys = [f"{{reserved_concurrency: {amount}, target: {target}}}" for amount in amounts]
+        return "".join(an_api(f"api-{number}", deploy=deploy) for number, deploy in enumerate(deploys))
+
+    code = "deploy.reserved_above_account"
+    assert found(tmp_path / "a", reserving(900), code) == []
+    assert found(tmp_path / "b", reserving(901), code) == [("warning", "apis[0].deploy.reserved_concurrency", 5)]
+    assert found(tmp_path / "c", reserving(450, 451, 10), code) == [("warning", "apis[1].deploy.reserved_concurrency", 10)]
+    assert found(tmp_path / "d", reserving(5000, target="ecs"), code) == []
+
+
+def test_waking_a_service_takes_minutes(tmp_path: Path) -> None:
+    """Said where a service may have no replica; a function starts within the call."""
+    asleep = "{min_replicas: 0}"
+    at = [("note", "apis[0].autoscaling.min_replicas", 5)]
+    assert found(tmp_path / "a", an_api(autoscaling=asleep, deploy="{target: ecs}"), "deploy.waking") == at
+    assert found(tmp_path / "b", an_api(autoscaling=asleep), "deploy.waking") == []
+    assert found(tmp_path / "c", an_api(deploy="{target: ecs}"), "deploy.waking") == []
+    checked = check(a_project(tmp_path / "d", an_api(autoscaling=asleep, compute="{gpu: 1}")))
+    [note] = [problem.message for problem in checked.problems if problem.code == "deploy.waking"]
+    assert "several minutes" in note

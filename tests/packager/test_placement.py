@@ -136,3 +136,18 @@ def test_deploy_memory_is_the_lambda_functions_memory(tmp_path: Path) -> None:
     on_ecs = placed(tmp_path / "b", an_api(deploy="{memory: 2048, target: ecs}"))
     assert on_lambda.size == LambdaSize(memory_mb=2048, timeout_s=30, ephemeral_storage_mb=512)
     assert on_ecs.size == EcsSize(cpu_units=256, memory_mib=512)
+
+
+@pytest.mark.parametrize(
+    ("deploy", "says"),
+    [
+        ("{architecture: arm64}", "gpu 1 is asked for, and images for arm64 do not run on such instances"),
+        ("{instance_type: g5g.xlarge}", "g5g.xlarge does not hold gpu 1"),
+    ],
+)
+def test_the_image_runs_on_the_processor_of_its_instance(tmp_path: Path, deploy: str, says: str) -> None:
+    """An image for another processor would be built, pushed, and never start."""
+    checked = check(a_project(tmp_path, an_api(compute="{gpu: 1}", deploy=deploy)))
+    [error] = [problem for problem in checked.problems if problem.severity == "error"]
+    assert error.code == "resources.no_available_node_compute_limit"
+    assert says in error.message

@@ -71,6 +71,15 @@ def test_environments_are_kept_ready_or_start_from_a_snapshot(everything: Any) -
     assert "SnapStart" not in everything.only("iris", FUNCTION)
 
 
+def test_concurrency_is_reserved_when_asked_for(everything: Any, synthesize: Any, api_of: Any) -> None:
+    """Of the function, not of a version: changing it publishes none. Otherwise the account's is shared."""
+    assert everything.only("eager", FUNCTION)["ReservedConcurrentExecutions"] == 20
+    assert "ReservedConcurrentExecutions" not in everything.only("iris", FUNCTION)
+    api = api_of()
+    reserved = synthesize(replace(api, size=replace(api.size, reserved_concurrency=3)))
+    assert set(reserved.of_type("iris", VERSION)) == set(synthesize(api).of_type("iris", VERSION))
+
+
 def test_without_the_gateway_a_function_has_a_signed_address(everything: Any) -> None:
     """`api_gateway: none`: no route, and an address that only IAM identities of the account may call."""
     assert not everything.of_type("hidden", "AWS::ApiGatewayV2::Route")

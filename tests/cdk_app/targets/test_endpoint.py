@@ -101,7 +101,7 @@ def test_endpoint_alarm_and_logs_go_by_one_name(everything: Any, stack: str) -> 
     assert name == f"p-dev-{stack}"
     logs = everything.templates[stack]["Resources"]["Logs"]
     assert logs["Properties"] == {"LogGroupName": f"/aws/sagemaker/Endpoints/{name}", "RetentionInDays": 30}
-    assert logs["DeletionPolicy"] == "Delete"
+    assert logs.get("DeletionPolicy", "Delete") == "Delete"  # CloudFormation deletes what nothing keeps
     assert everything.templates[stack]["Resources"]["Endpoint"]["DependsOn"] == ["Logs"]
     for query in everything.of_type(stack, "AWS::CloudWatch::Alarm")["EndpointErrors"]["Metrics"]:
         if "MetricStat" in query:

@@ -85,6 +85,16 @@ def test_values_of_one_series_go_a_hundred_a_line() -> None:
     assert [len(line["Latency"]) for line in lines] == [100] * 10  # type: ignore[arg-type]
 
 
+def test_what_scaling_follows_is_kept_by_the_second() -> None:
+    """InFlight comes every ten seconds; the others are kept by the minute, CloudWatch's default."""
+    [line] = recorded([("InFlight", 3, {}), ("Latency", 1, {})])
+    [directive] = line["_aws"]["CloudWatchMetrics"]  # type: ignore[index]
+    assert directive["Metrics"] == [
+        {"Name": "InFlight", "Unit": "Count", "StorageResolution": 1},
+        {"Name": "Latency", "Unit": "Milliseconds"},
+    ]
+
+
 def test_classes_are_capped_for_the_life_of_the_process() -> None:
     """Each class is a metric that costs money: beyond the first hundred, all count as one."""
     lines = recorded([("Prediction", 1, {"Class": f"class {number % 150}"}) for number in range(300)])
