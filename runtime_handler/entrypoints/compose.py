@@ -95,7 +95,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
     def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without
         from runtime_handler.models.places import Places
-        from runtime_handler.models.shared_scans import Replica
+        from runtime_handler.models.scan import Replica
 
         alone = spec.predictor.processes_per_replica == 1 or settings.poll_s == 0
         composed.places = Places(root)

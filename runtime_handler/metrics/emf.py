@@ -7,7 +7,6 @@ refuses would take its neighbours with it.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -22,16 +21,17 @@ LONGEST_DIMENSION = 1024
 
 
 def emf_lines(api: str, values: Mapping[Series, Sequence[float]], timestamp_ms: int) -> list[str]:
-    """The lines that carry all `values`, as few as the format allows, without newlines."""
-    lines: list[_Line] = []
-    for (metric, dimensions), series in values.items():
-        usable = [value for value in map(float, series) if math.isfinite(value) and abs(value) <= LARGEST]
-        for start in range(0, len(usable), MOST_VALUES):
-            line = next((line for line in lines if line.has_room_for(metric, dimensions)), None)
-            if line is None:
-                lines.append(line := _Line())
-            line.add(metric, dimensions, usable[start : start + MOST_VALUES])
-    return [line.dump(api, timestamp_ms) for line in lines]
+    """The lines that carry all `values`, without newlines: the first hundred of each series in as few as the format allows,
+    then the second.
+    """
+    usable = {series: _usable(given) for series, given in values.items()}
+    lines = []
+    for start in range(0, max(map(len, usable.values()), default=0), MOST_VALUES):
+        present = tuple(series for series, numbers in usable.items() if len(numbers) > start)
+        for line, before, after in _frames(api, present):
+            parts = [f',"{series[0]}":{_numbers(usable[series][start : start + MOST_VALUES])}' for series in line]
+            lines.append(f"{before}{timestamp_ms}{after}{''.join(parts)}}}")
+    return lines
 
 
 @lru_cache(1024)
@@ -41,43 +41,42 @@ def dimension_value(text: str) -> str:
     return printable[:LONGEST_DIMENSION].strip() or "(empty)"
 
 
-class _Line:
-    """A line being filled: every metric once, every dimension with one value."""
-
-    def __init__(self) -> None:
-        self._metrics: dict[str, tuple[list[str], list[float]]] = {}
-        self._dimensions: dict[str, str] = {}
-
-    def has_room_for(self, metric: str, dimensions: tuple[tuple[str, str], ...]) -> bool:
-        return metric not in self._metrics and all(self._dimensions.get(name, value) == value for name, value in dimensions)
-
-    def add(self, metric: str, dimensions: tuple[tuple[str, str], ...], values: list[float]) -> None:
-        self._metrics[metric] = (["APIName", *(name for name, _ in dimensions)], values)
-        self._dimensions.update(dimensions)
-
-    def dump(self, api: str, timestamp_ms: int) -> str:
-        named = tuple((metric, tuple(names)) for metric, (names, _) in self._metrics.items())
-        before, after = _frame(api, named, tuple(self._dimensions.items()))
-        values = "".join(f',"{metric}":{_numbers(values)}' for metric, (_, values) in self._metrics.items())
-        return f"{before}{timestamp_ms}{after}{values}}}"
-
-
 @lru_cache(1024)
-def _frame(
-    api: str, metrics: tuple[tuple[str, tuple[str, ...]], ...], dimensions: tuple[tuple[str, str], ...]
-) -> tuple[str, str]:
-    """What a line has before its time, and between that and its values: the same for every line of the same series."""
+def _frames(api: str, present: tuple[Series, ...]) -> list[tuple[list[Series], str, str]]:
+    """The lines of some series: each has every metric once, and every dimension with one value.
+
+    Of each line its series, what it has before its time, and what between that and its values. API and environment repeat
+    the same series with every flush, so that this is thought about once.
+    """
+    lines: list[tuple[list[Series], dict[str, str]]] = []
+    for series in present:
+        metric, dimensions = series
+        for line, values in lines:
+            if all(metric != name for name, _ in line) and all(values.get(name, value) == value for name, value in dimensions):
+                break
+        else:
+            lines.append((line := [], values := {}))
+        line.append(series)
+        values.update(dimensions)
+    return [(line, *_frame(api, line, values)) for line, values in lines]
+
+
+def _frame(api: str, line: Sequence[Series], dimensions: Mapping[str, str]) -> tuple[str, str]:
     directives: dict[tuple[str, ...], list[dict[str, str | int]]] = {}
-    for metric, names in metrics:
+    for metric, of in line:
         definition: dict[str, str | int] = {"Name": metric, "Unit": METRICS[metric]}
         if metric in HIGH_RESOLUTION:
             definition["StorageResolution"] = 1
-        directives.setdefault(names, []).append(definition)
+        directives.setdefault(("APIName", *(name for name, _ in of)), []).append(definition)
     described = [
         {"Namespace": METRICS_NAMESPACE, "Dimensions": [list(names)], "Metrics": listed} for names, listed in directives.items()
     ]
-    root = _compact({"APIName": api, **dict(dimensions)})
+    root = _compact({"APIName": api, **dimensions})
     return '{"_aws":{"Timestamp":', f',"CloudWatchMetrics":{_compact(described)}}},{root[1:-1]}'
+
+
+def _usable(values: Sequence[float]) -> list[float]:
+    return [value for value in map(float, values) if -LARGEST <= value <= LARGEST]  # no comparison holds for NaN
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runtime_handler.contract import SINGLE_MODEL, ModelsSpec
 from runtime_handler.errors import MissingModelName, ModelFailed, ModelNotFound, ServeError
@@ -26,15 +26,12 @@ from runtime_handler.models.order import MEMORY_FACTOR, Order
 from runtime_handler.models.places import Opens, Places
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.refusals import absent, loading, unavailable, unknown
-from runtime_handler.models.scan import Scanner, Scans
+from runtime_handler.models.scan import Replica, Scanner, Scans
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.updates import Updates
 from runtime_handler.models.version import requested_version
 from runtime_handler.models.workers import Workers
 from runtime_handler.predictors.base import Load as Loader
-
-if TYPE_CHECKING:
-    from runtime_handler.models.shared_scans import Replica
 
 LOAD_WAIT_S = 25.0
 """How long a request waits for a model that is being loaded for it: less than API Gateway waits for us."""
@@ -62,7 +59,7 @@ def open_manager(
     pause: Callable[[float], None] = time.sleep,
     pool: Pool | None = None,
     places: Opens | None = None,
-    replica: "Replica | None" = None,
+    replica: Replica | None = None,
 ) -> "Manager":
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
 

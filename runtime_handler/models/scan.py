@@ -51,6 +51,13 @@ class Scans(Protocol):
         """One look, for one thread at a time. What cannot be listed is in the result, not raised."""
 
 
+class Replica(NamedTuple):
+    """The processes that share scans: `since` is when the first of them began, monotonic seconds; `poll_s` their interval."""
+
+    since: float
+    poll_s: float
+
+
 class Scanner:
     """The model paths of one spec. Paths in one folder of a bucket are listed together while that takes fewer requests."""
 

@@ -12,14 +12,13 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TextIO
 
 from runtime_handler.contract import ModelsSpec
 from runtime_handler.models.places import Opens
-from runtime_handler.models.scan import Listed, Scan, Scans
+from runtime_handler.models.scan import Listed, Replica, Scan, Scans
 from runtime_handler.models.source import StoredObject
 
 PATIENCE_S = 60.0
@@ -27,14 +26,6 @@ PATIENCE_S = 60.0
 
 _LOOK_S = 0.02
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replica:
-    """The processes that share scans: `since` is when the first of them began, monotonic seconds; `poll_s` their interval."""
-
-    since: float
-    poll_s: float
 
 
 def may_share(spec: ModelsSpec) -> bool:

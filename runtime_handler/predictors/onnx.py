@@ -144,15 +144,16 @@ class OnnxPredictorType:
         import onnxruntime  # here, so that other predictor types never pay for it
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
-        file = next(path.glob("*.onnx"))
+        file = os.path.join(path, next(name for name in os.listdir(path) if name.endswith(".onnx")))  # noqa: PTH118, PTH208 - a cache loads often, and small models load in half a millisecond
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads if file.stat().st_size >= LARGE_MODEL else 1
+        options.intra_op_num_threads = self._threads if os.stat(file).st_size >= LARGE_MODEL else 1  # noqa: PTH116
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False
-        session = onnxruntime.InferenceSession(str(file), options, providers=_providers())
-        model = OnnxModel(session, tuple(_signature(described) for described in session.get_inputs()), InvalidArgument)
-        probe(model)
+        session = onnxruntime.InferenceSession(file, options, providers=_providers())
+        described = session.get_inputs()
+        model = OnnxModel(session, tuple(map(_signature, described)), InvalidArgument)
+        probe(model, described)
         if self._batching is None:
             return Loaded(model, model.run)
         from runtime_handler.predictors.batching import Batcher  # here, for most APIs do without
@@ -164,9 +165,10 @@ class OnnxPredictorType:
         return OnnxClient(models, self._names)
 
 
-def probe(model: OnnxModel) -> None:
+def probe(model: OnnxModel, inputs: Sequence[Any]) -> None:
     """Run the model once on ones, so that one that cannot run never takes the place of one that can.
 
+    `inputs` are the session's own descriptions, whose shapes tell open dimensions from scalars.
     Only where the model fixes types and shapes, but for the number of rows; and what a model finds wrong with these values
     says nothing of those of callers, nor does a failing run of one row when callers may send others: exports that take
     only as many rows as they were made with are common. Raises onnxruntime's other errors.
@@ -176,7 +178,7 @@ def probe(model: OnnxModel) -> None:
 
     feed = {}
     inconclusive: list[type[Exception]] = [BadModelInput]
-    for described in model.session.get_inputs():
+    for described in inputs:
         first, *rest = described.shape or (1,)
         shape = [first if isinstance(first, int) else 1, *rest][: len(described.shape)]
         dtype = NUMPY_TYPES.get(described.type, "object")

@@ -2,7 +2,10 @@
 
 import re
 import shutil
+import statistics
 import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +13,7 @@ from pathlib import Path
 from tests.benchmarks.rows import Gate, Row, alternate
 from tests.benchmarks.servers import LOAD_CORE, Server
 
+BURST = Path(__file__).parent / "burst.py"
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 SCRIPT = """
@@ -55,6 +59,18 @@ def load(server: Server, script: Path, connections: int, seconds: int) -> Load:
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"requests failed:\n{output}")
     return parse(output)
+
+
+def burst(server: Server, script: Path, body: str, busy: int, seconds: int) -> float:
+    """The slowest answer of a burst of new connections, in ms, while `busy` others load the server: the median of several."""
+    url = f"http://127.0.0.1:{server.port}/predict"
+    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{busy}", f"-d{seconds + 1}s", "-s", str(script), url]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as load:
+        time.sleep(0.5)  # until it is busy
+        program = ["taskset", "-c", str(LOAD_CORE), sys.executable, str(BURST), str(server.port), body, str(5 * seconds)]
+        done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60 + seconds)
+        load.wait(60 + seconds)
+    return statistics.median(map(float, done.stdout.split()))
 
 
 def parse(output: str) -> Load:

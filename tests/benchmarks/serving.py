@@ -1,7 +1,7 @@
 """Rows of the serving path: requests a second, tails, starts and memory beside FastAPI and beside raw ASGI."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
@@ -9,10 +9,11 @@ from pathlib import Path
 from random import Random
 
 from runtime_handler.contract import SINGLE_MODEL, BatchingSpec, ModelPath, ModelsSpec, PredictorSpec, ServeSpec
+from tests.benchmarks.burst import CONNECTIONS
 from tests.benchmarks.exported import LARGE, TINY, a_request, write_models
-from tests.benchmarks.load import installed, load, loaded_rows, write_script
+from tests.benchmarks.load import burst, installed, load, loaded_rows, write_script
 from tests.benchmarks.rows import LIMIT, OURS, PLAIN, Gate, Row, alternate
-from tests.benchmarks.servers import Recipe, all_running, cxpack, running, uvicorn
+from tests.benchmarks.servers import Recipe, Server, all_running, cxpack, running, uvicorn
 from tests.runtime_handler.harness import write_context
 
 PREDICTOR = """
@@ -72,7 +73,7 @@ def tiny(folder: Path, effort: Effort) -> Iterator[Row]:
         for server in servers.values():
             load(server, script, 8, 1)
         for connections, bound in ((1, 2.0), (8, 3.5), (64, 5.0)):
-            yield from loaded_rows(
+            rows = loaded_rows(
                 "tiny model",
                 servers,
                 script,
@@ -82,6 +83,23 @@ def tiny(folder: Path, effort: Effort) -> Iterator[Row]:
                 gate=Gate(against=PLAIN, bound=bound, at_least=True),
                 p99_gate=Gate(against=PLAIN, bound=0.2) if connections == 64 else None,
             )
+            yield from rows
+        yield bursts(rows[0], servers, script, body, effort)
+
+
+def bursts(full: Row, servers: Mapping[str, Server], script: Path, body: str, effort: Effort) -> Row:
+    """A burst of new connections while others keep the server busy: the slowest answer, over the time that the server
+    takes for as many answers at the throughput of the row `full`.
+    """
+    busy = 8
+    slowest = alternate(effort.rounds, servers, lambda server: burst(server, script, body, busy, effort.seconds))
+    ideal = {who: (busy + CONNECTIONS) / median * 1000 for who in servers if (median := full.median(who))}
+    return Row(
+        name=f"{CONNECTIONS} new connections at once on a busy server: the slowest",
+        unit="x ideal",
+        values={who: [value / ideal[who] for value in values] for who, values in slowest.items()},
+        gate=Gate(bound=2),
+    )
 
 
 def batched(folder: Path, effort: Effort) -> Iterator[Row]:
