@@ -101,6 +101,7 @@ def runs(synthesized: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Run
     folder = tmp_path_factory.mktemp("runs")
     [container] = synthesized.only("flowers", "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
     of_service = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
+    assert of_service.pop("AWS_DEFAULT_REGION") == {"Ref": "AWS::Region"}  # which CloudFormation fills in
     of_function = synthesized.only("iris", "AWS::Lambda::Function")["Environment"]["Variables"]
     store = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     store.start()
