@@ -20,8 +20,8 @@ class DirectInvocation:
 
     @classmethod
     def infer(cls, event: Any, context: Any, config: Any) -> bool:  # noqa: ARG003  Mangum's signature
-        """Whether no HTTP front made this event; all of theirs carry a requestContext."""
-        return not (isinstance(event, dict) and "requestContext" in event)
+        """Whether it is plain that no HTTP front made this event; all of theirs carry a requestContext."""
+        return not (isinstance(event, dict) and event.get("requestContext"))
 
     def __init__(self, event: Any, context: Any, config: Any) -> None:  # noqa: ARG002  as above
         self.body = json.dumps(event).encode()
