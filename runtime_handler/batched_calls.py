@@ -12,6 +12,7 @@ from runtime_handler.errors import ServeError
 from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
+from runtime_handler.predictors.provenance import NO_PAYLOAD
 from runtime_handler.request import Answer, Request
 from runtime_handler.sagemaker import sent_to
 
@@ -63,7 +64,7 @@ class BatchedCalls:
             if len(requests) > 1:
                 alone = zip(requests, arguments, strict=True)
                 return [self._predict([request], [each], observed=observed)[0] for request, each in alone]
-            return [_outcome(error, arguments[0].get("payload"), requests[0])]
+            return [_outcome(error, arguments[0].get("payload", NO_PAYLOAD), requests[0])]
         if observed and self._predictor.post_predict is not None:
             self._later(self._post_predict, requests, {**lists, "response": predictions})
         return [self._encode(*pair, observed=observed) for pair in zip(predictions, requests, strict=True)]

@@ -13,7 +13,7 @@ from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
-from runtime_handler.predictors.provenance import comes_from
+from runtime_handler.predictors.provenance import NO_PAYLOAD, comes_from
 from runtime_handler.request import Answer, Request, log_fields
 from runtime_handler.sagemaker import sent_to
 
@@ -57,7 +57,7 @@ class SingleCalls:
                     request.used = held.models[-1].id if held.models else None
         # The boundary to the user's code, sys.exit() included: one failing request must not end the process.
         except BaseException as error:  # noqa: BLE001
-            return answer_to(error, arguments.get("payload"), request)
+            return answer_to(error, arguments.get("payload", NO_PAYLOAD), request)
         answer = encoded_answer(prediction, request)
         if observed:
             if self._monitor is not None:

@@ -14,7 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
+from watchfiles import Change
 
+from packager.local.watched import Watched
 from tests.builders import PREDICTOR, a_project, an_api
 
 ROOT = Path(__file__).parent.parent
@@ -228,3 +230,13 @@ def test_reload_serves_new_code_and_keeps_the_old_when_it_does_not_start(tmp_pat
         running.wait_for("one: restarted with the new code")
         assert httpx.post(running.urls["one"], json=0).json() == 4
         assert not any(line.startswith("two: restarted") for line in running.said)
+
+
+def test_lines_that_go_into_a_file_of_the_project_are_no_edit(tmp_path: Path) -> None:
+    """`cxpack local --reload 2>local.log` would restart for each line, and say so in a line."""
+    with (tmp_path / "local.log").open("w") as output:
+        watched = Watched([output.fileno()])
+        for name, counts in (("local.log", False), ("predictor.py", True), ("deleted.py", True), (".git/index", False)):
+            if name == "predictor.py":
+                (tmp_path / name).touch()
+            assert watched(Change.modified, str(tmp_path / name)) is counts, name

@@ -71,7 +71,9 @@ class Builds:
         """The replicas to start, each time that the project's files have changed; what is wrong with them is said."""
         from watchfiles import awatch
 
-        async for _ in awatch(self._file.parent, step=200):
+        from packager.local.watched import Watched  # here, as watchfiles
+
+        async for _ in awatch(self._file.parent, step=200, watch_filter=Watched()):
             yield self.after_a_change()
 
     def after_a_change(self) -> list[Replica]:

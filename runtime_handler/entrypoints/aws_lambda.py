@@ -75,7 +75,7 @@ def make_handler() -> Handler:
     def handler(event: dict[str, Any], context: Any) -> Any:
         try:
             answered = adapter(event, context)
-            response = fitting(answered, context.aws_request_id)
+            response = fitting(answered, event, context.aws_request_id)
             if response is not answered and recorder.withdraw("StatusCode", Code=status_class(answered["statusCode"])):
                 recorder.record("StatusCode", 1, Code=status_class(response["statusCode"]))
             return response

@@ -8,7 +8,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime_handler.app import App
-from runtime_handler.codec import is_form
+from runtime_handler.codec import dump_json, is_form
 from runtime_handler.entrypoints.direct_exchange import Exchange
 
 LONGEST_LENGTH = 6
@@ -69,6 +69,13 @@ class DirectProtocol(HttpToolsProtocol):
         exchange: Any = self.cycle
         if type(exchange) is Exchange and not exchange.begun:
             exchange.begin(self.direct)
+
+    def send_400_response(self, msg: str) -> None:
+        """See uvicorn's protocol; `msg` says that the request is no HTTP."""
+        body = dump_json({"error": msg, "kind": "bad_request"})
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % len(body) + body)
+        self.transport.close()
 
     def write_answer(self, answer: bytes, *, keep_alive: bool) -> None:
         """Write the whole answer of an exchange."""

@@ -75,7 +75,10 @@ class Adapter:
             from mangum import Mangum
 
             self._mangum = Mangum(cast("Any", self._app), lifespan="off")
-        return self._mangum.infer(event, context)
+        try:
+            return self._mangum.infer(event, context)
+        except RuntimeError:  # a context, and none that an HTTP front gives
+            return DirectInvocation(event, context, None)
 
 
 def _ends(running: Coroutine[Any, Any, None]) -> bool:

@@ -1,6 +1,7 @@
 """The last words to callers whose worker died: 503, and patience until they have read it.
 
-Closing a connection with unread bytes of the request resets it, and the answer would be lost on its way.
+Closing a connection with unread bytes of the request resets it, and the answer would be lost on its way. So who still
+sends a large body may finish: most clients read nothing before.
 """
 
 import contextlib
@@ -8,8 +9,12 @@ import json
 import selectors
 import socket
 import time
+from collections.abc import Callable
 
 PATIENCE_S = 2.0
+"""How long nothing may come before the connection is closed."""
+MOST_PATIENCE_S = 60.0
+"""How long it is read at most."""
 
 _BODY = json.dumps({"error": "the process that served this request ended; try again", "kind": "worker_ended"}).encode()
 ANSWER = (
@@ -19,11 +24,13 @@ ANSWER = (
 
 
 class Farewell:
-    """Connections that got their 503 and are read until their caller closes them, for two seconds at most."""
+    """Connections that got their 503 and are read until their caller closes them, or loses our patience."""
 
-    def __init__(self, selector: selectors.BaseSelector) -> None:
+    def __init__(self, selector: selectors.BaseSelector, clock: Callable[[], float] = time.monotonic) -> None:
         self._selector = selector
-        self._leaving: dict[socket.socket, float] = {}
+        self._clock = clock
+        self._leaving: dict[socket.socket, tuple[float, float]] = {}
+        """For each, when it is closed if nothing more comes, and when in any case."""
 
     def refuse(self, connection: socket.socket) -> None:
         """Answer 503 on a connection that no worker has any more."""
@@ -34,13 +41,14 @@ class Farewell:
         except OSError:  # the caller is gone
             connection.close()
             return
-        self._leaving[connection] = time.monotonic() + PATIENCE_S
+        now = self._clock()
+        self._leaving[connection] = (now + PATIENCE_S, now + MOST_PATIENCE_S)
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection))
 
     def tick(self, now: float) -> None:
         """Close those whose time is over."""
-        for connection, until in list(self._leaving.items()):
-            if now >= until:
+        for connection, ends in list(self._leaving.items()):
+            if now >= min(ends):
                 self._end(connection)
 
     def close(self) -> None:
@@ -57,6 +65,7 @@ class Farewell:
         with contextlib.suppress(BlockingIOError):
             try:
                 if connection.recv(65536):
+                    self._leaving[connection] = (self._clock() + PATIENCE_S, self._leaving[connection][1])
                     return
             except ConnectionError:
                 pass

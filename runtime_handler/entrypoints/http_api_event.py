@@ -22,6 +22,7 @@ TEXTS = (
 """Content types whose bodies travel as they are, as long as they are UTF-8; all others travel in base64."""
 
 FORMAT = "2.0"
+DEFAULT_STAGE = "$default"
 
 
 class HttpApiEvent:
@@ -33,7 +34,7 @@ class HttpApiEvent:
         return (
             isinstance(event, dict)
             and event.get("version") == FORMAT
-            and "http" in event.get("requestContext", ())
+            and "http" in (event.get("requestContext") or ())
             and "resource" not in event
         )
 
@@ -61,7 +62,7 @@ class HttpApiEvent:
             "http_version": "1.1",
             "method": http["method"],
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            "path": unquote(http["path"]) or "/",
+            "path": unquote(_after_stage(http["path"], event["requestContext"])) or "/",
             "raw_path": None,
             "root_path": "",
             "scheme": headers.get("x-forwarded-proto", "https"),
@@ -87,6 +88,13 @@ class HttpApiEvent:
         body, encoded = _carried(response["body"], content_type)
         result = {"statusCode": response["status"], "headers": headers, "body": body, "isBase64Encoded": encoded}
         return {**result, "cookies": cookies} if cookies else result
+
+
+def _after_stage(path: str, context: Mapping[str, Any]) -> str:
+    """The path as the API's routes have it: before it, a stage that has a name puts that."""
+    stage = context.get("stage", DEFAULT_STAGE)
+    within = stage != DEFAULT_STAGE and f"{path}/".startswith(f"/{stage}/")
+    return path.removeprefix(f"/{stage}") if within else path
 
 
 def _carried(body: bytes, content_type: str) -> tuple[str, bool]:

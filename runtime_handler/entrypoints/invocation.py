@@ -6,8 +6,10 @@ from typing import Any
 
 LARGEST_RESPONSE = 6_291_556
 """Bytes of a function's whole response; AWS's page "Lambda quotas" says 6 MB, its error message this number."""
-SURELY_FITS = LARGEST_RESPONSE // 6
-"""Characters of body that fit whatever their encoding: JSON writes at most six bytes for one."""
+LARGEST_BALANCED = 1_048_576
+"""The same behind a load balancer; AWS's page "Use Lambda functions as targets of an Application Load Balancer" says 1 MB."""
+WIDEST = 6
+"""Bytes that JSON writes for one character, at most."""
 
 
 class DirectInvocation:
@@ -18,8 +20,8 @@ class DirectInvocation:
 
     @classmethod
     def infer(cls, event: Any, context: Any, config: Any) -> bool:  # noqa: ARG003  Mangum's signature
-        """Whether no HTTP front made this event; all of theirs carry a requestContext."""
-        return not (isinstance(event, dict) and "requestContext" in event)
+        """Whether it is plain that no HTTP front made this event; all of theirs carry a requestContext."""
+        return not (isinstance(event, dict) and event.get("requestContext"))
 
     def __init__(self, event: Any, context: Any, config: Any) -> None:  # noqa: ARG002  as above
         self.body = json.dumps(event).encode()
@@ -42,14 +44,17 @@ class DirectInvocation:
         return {"statusCode": response["status"], "headers": headers, "body": body, "isBase64Encoded": encoded}
 
 
-def fitting(response: dict[str, Any], request_id: str) -> dict[str, Any]:
-    """`response` itself, or an error in its place that says why Lambda could not have returned it."""
-    if len(response.get("body") or "") <= SURELY_FITS:
+def fitting(response: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+    """`response` itself, or an error in its place that says why it would not have got through to who sent `event`."""
+    balanced = isinstance(event, dict) and "elb" in (event.get("requestContext") or ())
+    most = LARGEST_BALANCED if balanced else LARGEST_RESPONSE
+    if len(response.get("body") or "") <= most // WIDEST:
         return response
     size = len(json.dumps(response).encode())
-    if size <= LARGEST_RESPONSE:
+    if size <= most:
         return response
-    message = f"the answer takes {size:,} bytes and Lambda returns at most 6 MB; return less, or set deploy.target: ecs"
+    who = "a load balancer takes at most 1 MB from Lambda" if balanced else "Lambda returns at most 6 MB"
+    message = f"the answer takes {size:,} bytes and {who}; return less, or set deploy.target: ecs"
     error = {"error": message, "kind": "answer_too_large"}
     headers = {"content-type": "application/json", "x-request-id": request_id}
     carried = (

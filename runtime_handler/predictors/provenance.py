@@ -5,18 +5,20 @@ the container that lacks a key, is the payload or a part of it, or when all its 
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+NO_PAYLOAD = object()
+"""The payload of a predictor that does not ask for one; None is the one that a caller sends as `null`."""
 MOST = 100_000
 """Leaves that are looked at; beyond, the ones seen decide."""
 
 
 def comes_from(given: Any, payload: Any, *, whole: bool) -> bool:
     """Whether `given` came out of `payload`; `whole` asks for the container itself, not only for its leaves."""
-    if payload is None:
+    if payload is NO_PAYLOAD:
         return False
     if any(given is part for part in islice(_parts(payload), MOST)):
         return True
@@ -28,19 +30,18 @@ def comes_from(given: Any, payload: Any, *, whole: bool) -> bool:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    yield value
-    for child in _children(value):
-        yield from _parts(child)
+    """The value and everything in it; no recursion, for a payload may be as deep as its sender likes."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting += _children(part)
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    tolist = getattr(value, "tolist", None)  # numpy's arrays and scalars
-    if tolist is not None:
-        value = tolist()
-    if isinstance(value, str | int | float | bytes):
-        yield _canonical(value)
-    for child in _children(value):
-        yield from _leaves(child)
+    for part in _parts(value):
+        if isinstance(part, str | int | float | bytes):
+            yield _canonical(part)
 
 
 def _canonical(leaf: Any) -> Any:
@@ -51,8 +52,10 @@ def _canonical(leaf: Any) -> Any:
     return leaf
 
 
-def _children(value: Any) -> Iterator[Any]:
+def _children(value: Any) -> Iterable[Any]:
     if isinstance(value, Mapping):
-        yield from value.values()
-    elif isinstance(value, list | tuple):
-        yield from value
+        return value.values()
+    if isinstance(value, list | tuple):
+        return value
+    tolist = getattr(value, "tolist", None)  # numpy's arrays and scalars
+    return () if tolist is None else [tolist()]

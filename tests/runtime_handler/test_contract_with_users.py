@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+from onnx import TensorProto, helper
 
+from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec
 from tests.runtime_handler.harness import ECHO, a_spec, serving, write_context
 
 CORS = {
@@ -110,3 +112,41 @@ def test_a_slow_predict_does_not_hold_up_health_checks(tmp_path: Path) -> None:
             assert server.client.get(path, timeout=2).status_code == 200  # SageMaker's own limit
         (context / "project/go").touch()
         assert waiting.result().status_code == 200
+
+
+ASKS_A_MODEL = """
+class ONNXPredictor:
+    def __init__(self, onnx_client, config):
+        self.client = onnx_client
+
+    def predict(self, payload, query_params):
+        return self.client.predict([0] * 5 if "own" in query_params else payload)[0]
+"""
+
+
+def test_a_bad_model_input_is_the_callers_fault_when_they_sent_it(tmp_path: Path) -> None:
+    """400 with input, expected and given type and shape; what the predictor made up is a 500, with the sentence in the log."""
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 4]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "identity", tensors[:1], tensors[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    spec = a_spec(type="onnx", models=ModelsSpec(paths=(ModelPath(name=SINGLE_MODEL, path="models/m"),)))
+    context = write_context(tmp_path / "context", {"predictor.py": ASKS_A_MODEL}, spec)
+    (context / "models/m").mkdir(parents=True)
+    (context / "models/m/model.onnx").write_bytes(model.SerializeToString())
+    expected = "input 'x' (float32, shape [-1, 4]) got "
+    bodies = {
+        b"null": "None",
+        b"[1, 2, 3]": "3 values of shape [3]",
+        b'["a", "b", "c", "d"]': "list ['a', 'b', 'c', 'd']: could not convert string to float",
+        b'{"x": [[1], [1, 2]]}': "list [[1], [1, 2]]: setting an array element with a sequence",
+        b"[" * 900 + b"]" * 900: "list [[[[",
+    }
+    with serving(context, CXPACK_MODEL_STORE=str(tmp_path / "store")) as server:
+        for body, given in bodies.items():
+            answer = server.client.post("/iris", content=body, headers={"content-type": "application/json"})
+            assert (answer.status_code, answer.json()["kind"]) == (400, "bad_payload"), body
+            assert answer.json()["error"].startswith(expected + given)
+        assert server.client.post("/iris", json=[1, 2, 3, 4]).json() == [[1, 2, 3, 4]]
+        assert "error" not in server.stderr
+        assert server.client.post("/iris?own", json=[1, 2, 3, 4]).json()["kind"] == "predictor_error"
+        assert f"{expected}5 values of shape [5]" in server.stderr

@@ -1,9 +1,19 @@
 """What the log of a server says."""
 
+import asyncio
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from runtime_handler import app
 from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec
+from runtime_handler.metrics.recorder import NullRecorder
+from runtime_handler.models.model import ModelId
+from runtime_handler.request import Answer, Request
+from runtime_handler.service import Service
 from tests.runtime_handler.harness import ECHO, a_spec, serving, write_context
 
 WITH_MODEL = """
@@ -48,6 +58,43 @@ def test_requests_are_not_logged_one_by_one(tmp_path: Path) -> None:
         for _ in range(20):
             server.client.post("/iris", json=1)
         assert len(server.stderr.splitlines()) == 2  # listening, ready
+
+
+def test_slow_requests_and_errors_have_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    """At the default level: which request it was, with its model, version and duration."""
+    monkeypatch.setattr(app, "SLOW_MS", 0.0)
+
+    def answer(request: Request) -> Answer:
+        request.used = ModelId("m", 7)
+        return Answer(200, b"1", "application/json", [])
+
+    asyncio.run(ask_app(tmp_path, answer))
+    [record] = caplog.records
+    assert (record.levelname, record.message) == ("WARNING", "slow request")
+    assert (record.request_id, record.model, record.version, record.status) == ("slow", "m", 7, 200)
+    assert record.duration_ms > 0
+
+
+async def ask_app(project: Path, answer: Callable[[Request], Answer]) -> None:
+    """One POST to an app whose predictions are `answer`."""
+
+    def not_opened(*_: object) -> Any:
+        raise AssertionError
+
+    async def predict(request: Request) -> Answer:
+        return answer(request)
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"1"}
+
+    async def send(message: Mapping[str, Any]) -> None:
+        assert message.get("status", 200) == 200
+
+    service = Service(a_spec(), project, not_opened, NullRecorder())
+    service.ready = True
+    headers = [(b"x-request-id", b"slow"), (b"content-type", b"application/json")]
+    scope = {"method": "POST", "path": "/iris", "headers": headers, "query_string": b""}
+    await app.App(service, predict, NullRecorder())(scope, receive, send)
 
 
 def test_text_is_for_people(tmp_path: Path) -> None:

@@ -290,7 +290,12 @@ def test_bodies_that_cannot_be_read_are_the_callers_fault(server: Server, name: 
     assert (response.status_code, response.json()["kind"]) == (400, "bad_payload")
 
 
-def test_an_event_of_no_front_is_the_payload_itself(function: Function) -> None:
-    """`aws lambda invoke` with the payload as event predicts, too."""
-    answer = function.invoke({"x": 1})
-    assert (answer["statusCode"], answer["body"]) == (200, '{"payload": {"x": 1}, "query": []}')
+@pytest.mark.parametrize(
+    "event",
+    [{"x": 1}, {}, [1], "x", None, {"requestContext": None}, {"requestContext": {"connectionId": "1"}, "body": "of a WebSocket"}],
+    ids=repr,
+)
+def test_an_event_of_no_front_is_the_payload_itself(function: Function, event: object) -> None:
+    """`aws lambda invoke` with the payload as event predicts, too, and so does everything else that can invoke a function."""
+    answer = function.invoke(event)
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"payload": event, "query": []})

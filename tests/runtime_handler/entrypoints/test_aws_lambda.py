@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tests.runtime_handler.emulator import as_response, emulating, http_api_event, load_balancer_event
-from tests.runtime_handler.harness import ECHO, write_context
+from tests.runtime_handler.harness import ECHO, a_spec, write_context
 
 JSON = {"content-type": "application/json"}
 
@@ -36,19 +36,42 @@ def test_each_invocation_writes_one_metric_line(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_lambda_cannot_return_is_a_clear_error(tmp_path: Path) -> None:
-    """Beyond 6 MB the caller is told so, and what to do, and it counts as what they see; just below, the answer arrives."""
+    """Beyond 6 MB, or 1 MB behind a load balancer, the caller is told so and what to do; just below, the answer arrives.
+
+    It counts as what they see.
+    """
     predictor = ECHO.replace("return payload", "return 'x' * payload")
     with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
         large = as_response(function.invoke(http_api_event("POST", "/iris", "", JSON, b"6290000")))
         assert len(large.content) == 6_290_000
         too_large = as_response(function.invoke(http_api_event("POST", "/iris", "", JSON, b"6300000")))
-        balanced = as_response(function.invoke(load_balancer_event("POST", "/iris", "", JSON, b"6300000")))
+        balanced = as_response(function.invoke(load_balancer_event("POST", "/iris", "", JSON, b"1048576")))
+        fits = as_response(function.invoke(load_balancer_event("POST", "/iris", "", JSON, b"1047000")))
         codes = [line["Code"] for line in metric_lines(function.log)]
     assert (too_large.status_code, too_large.json()["kind"]) == (500, "answer_too_large")
     assert "6 MB" in too_large.json()["error"]
     assert too_large.headers["x-request-id"]
     assert (balanced.status_code, balanced.headers["content-type"]) == (500, "application/json")
-    assert codes == ["2XX", "5XX", "5XX"]
+    assert "a load balancer takes at most 1 MB" in balanced.json()["error"]
+    assert len(fits.content) == 1_047_000
+    assert codes == ["2XX", "5XX", "5XX", "2XX"]
+
+
+def test_lines_are_json_and_name_the_invocation(tmp_path: Path) -> None:
+    """The user's own records, the traceback of a failing request, and a line for each at the level debug, as on servers."""
+    predictor = "import logging\n" + ECHO.replace(
+        "return payload", "logging.getLogger('mine').info('saw %s', payload); return 1 / payload"
+    )
+    context = write_context(tmp_path, {"predictor.py": predictor}, a_spec(log_level="debug"))
+    with emulating(context) as function:
+        identities = [function.request("POST", "/iris", "", JSON, body).headers["x-request-id"] for body in (b"2", b"0")]
+        lines = [json.loads(line) for line in function.log.splitlines() if line.startswith('{"time"')]
+    assert "saw 2" in [line["message"] for line in lines]
+    done = [(line["request_id"], line["status"], line["level"]) for line in lines if line["message"] == "request"]
+    assert done == [(identities[0], 200, "debug"), (identities[1], 500, "debug")]
+    [failed] = [line for line in lines if "traceback" in line]
+    assert (failed["request_id"], failed["level"]) == (identities[1], "error")
+    assert failed["traceback"].splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
 def test_post_predict_runs_before_the_environment_freezes(tmp_path: Path) -> None:

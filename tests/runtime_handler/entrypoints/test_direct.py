@@ -153,6 +153,13 @@ def test_a_stream_that_breaks_off_is_told_once(server: Server, path: str) -> Non
     assert last == "RuntimeError: no more"
 
 
+def test_what_is_no_http_is_told_so(server: Server) -> None:
+    """In JSON, as every error of ours; the connection ends, for nobody knows where the next request would begin."""
+    answer = talk(server, b"nonsense\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert [json.loads(body)["kind"] for body in bodies(answer)] == ["bad_request"]
+
+
 def test_callers_that_hang_up(server: Server) -> None:
     """A request cut off in its body, and a caller that does not wait for the answer, cost nobody else anything."""
     before = server.stderr

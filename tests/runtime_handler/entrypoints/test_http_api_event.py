@@ -55,6 +55,15 @@ def test_responses_are_translated_as_by_mangum(status: int, headers: list[tuple[
     assert HttpApiEvent(event, CONTEXT)({"status": status, "headers": raw, "body": body}) == theirs
 
 
+def test_a_stage_is_no_part_of_the_path() -> None:
+    """An HTTP API puts a stage's name before the path, unless it is the default one."""
+    paths = {("prod", "/prod/iris"): "/iris", ("prod", "/prod"): "/", ("prod", "/production"): "/production"}
+    for (stage, path), wanted in {**paths, ("$default", "/$default/iris"): "/$default/iris"}.items():
+        event = http_api_event("POST", path, "", {}, b"")
+        event["requestContext"]["stage"] = stage
+        assert HttpApiEvent(event, CONTEXT).scope["path"] == wanted
+
+
 def test_other_fronts_are_left_to_mangum() -> None:
     """Events of REST APIs and load balancers, and those that are no HTTP, are not taken for ours."""
     others = [make("POST", "/", "", {}, b"") for make in (rest_api_event, load_balancer_event)]

@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import httpx
+import pytest
 
 from runtime_handler.contract import MonitoringSpec
 from tests.runtime_handler.harness import ECHO, a_spec, serving, write_context
@@ -76,9 +77,11 @@ def test_requests_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
         assert server.client.post("/iris", json=None).status_code == 200
 
 
-def test_sigterm_lets_requests_finish_and_loses_no_metric(tmp_path: Path) -> None:
-    """The running request is answered, then the process ends with code 0, its metrics written."""
-    context = write_context(tmp_path, {"predictor.py": WAITS}, monitoring=MonitoringSpec(model_type="classification"))
+@pytest.mark.parametrize("processes", [1, 2])
+def test_sigterm_lets_requests_finish_and_loses_no_metric(tmp_path: Path, processes: int) -> None:
+    """The running request is answered, then the replica ends with code 0, its metrics written."""
+    spec = a_spec(processes_per_replica=processes)
+    context = write_context(tmp_path, {"predictor.py": WAITS}, spec, monitoring=MonitoringSpec(model_type="classification"))
     with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
         running = pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60)
         wait_until(context / "project/go.waiting")

@@ -24,6 +24,8 @@ class PythonPredictor:
         pass
 
     def predict(self, payload):
+        if payload == "long":
+            return "x" * 20_000_000
         return StreamingResponse(parts()) if payload == "stream" else [1, 2, 3]
 """
 JSON = b"POST /iris HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\n"
@@ -32,6 +34,7 @@ CHUNKED = JSON + b"transfer-encoding: chunked\r\n\r\n1\r\n1\r\n0\r\n\r\n"
 CLOSING = JSON + b"connection: close\r\ncontent-length: 1\r\n\r\n1"
 ASKING = JSON + b"expect: 100-continue\r\ncontent-length: 1\r\n\r\n1"
 STREAM = JSON + b'content-length: 8\r\n\r\n"stream"'
+LONG = JSON + b'content-length: 6\r\n\r\n"long"'
 UNKNOWN = b"GET /nothing HTTP/1.1\r\nhost: h\r\n\r\n"
 
 
@@ -76,9 +79,10 @@ def test_no_death_keeps_a_connection_that_was_to_end(context: Path) -> None:
     assert fates == {(0, "KEEP"), (0, "REFUSE"), (1, "CLOSE")}
 
 
-def test_a_stream_is_refused_before_it_begins_and_cut_within(context: Path) -> None:
-    """Nothing is written into the middle of an answer whose worker died; before and after it, no caller is cut off."""
-    fates = {(death["answers"], death["rest"] != "", death["fate"]) for death in deaths(context, STREAM)}
+@pytest.mark.parametrize("request_in_parts", [STREAM, LONG], ids=["stream", "long"])
+def test_an_answer_in_parts_is_refused_before_it_begins_and_cut_within(context: Path, request_in_parts: bytes) -> None:
+    """Nothing is written into the middle of an answer whose worker died, be it a stream or more than the kernel takes at once."""
+    fates = {(death["answers"], death["rest"] != "", death["fate"]) for death in deaths(context, request_in_parts)}
     assert fates == {(0, False, "KEEP"), (0, False, "REFUSE"), (0, True, "CLOSE"), (1, False, "KEEP")}
 
 

@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from onnx import TensorProto, helper
 
 from runtime_handler.contract import BatchingSpec, ModelPath, ModelsSpec, PredictorSpec
 from runtime_handler.errors import BadModelInput
+from runtime_handler.models import lease
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
 from runtime_handler.predictors.onnx import LARGE_MODEL, OnnxClient, OnnxPredictorType
@@ -168,6 +171,46 @@ def test_batched_calls_give_the_same_answers(tmp_path: Path) -> None:
     """A batched client answers as an unbatched one."""
     batched = client(tmp_path, {"x": FLOATS}, BatchingSpec(max_batch_size=4, batch_interval_s=0.01))
     assert batched.predict([1, 2, 3, 4])[0].tolist() == [[1, 2, 3, 4]]
+
+
+class TwoVersions(OneModel):
+    """Models whose version 1 returns what it is given, and whose version 2 the opposite."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.models = [Model(id=ModelId("m", number), value=value, fingerprint="") for number, value in enumerate(values, 1)]
+
+    def get(self, name: str | None = None, version: str | int | None = "latest") -> Model:
+        return self.models[int(version or 0) - 1]
+
+
+def test_batches_never_mix_versions(tmp_path: Path) -> None:
+    """Thirty-two callers at once, every second one of the other version: each has the answer of its own."""
+    spec = PredictorSpec(
+        type="onnx",
+        path="predictor.py",
+        models=ModelsSpec(paths=(ModelPath(name="m", path="m"),)),
+        batching=BatchingSpec(max_batch_size=8, batch_interval_s=0.05),
+    )
+    predictor_type = OnnxPredictorType(spec, object())
+    loaded = []
+    for version, operator in (("1", "Identity"), ("2", "Neg")):
+        (tmp_path / version).mkdir()
+        tensors = [helper.make_tensor_value_info(name, *FLOATS) for name in ("x", "y")]
+        graph = helper.make_graph([helper.make_node(operator, ["x"], ["y"])], operator, tensors[:1], tensors[1:])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, tmp_path / version / "model.onnx")
+        loaded.append(predictor_type.load(tmp_path / version, "m"))
+    both = predictor_type.client(TwoVersions(loaded))
+    together = threading.Barrier(32)
+
+    def call(number: int) -> Any:
+        with lease.Lease():
+            together.wait(30)
+            return both.predict([number, 0, 0, 0], model_version=number % 2 + 1)[0].tolist()
+
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(call, range(32)))
+    assert answers == [[[number if number % 2 == 0 else -number, 0, 0, 0]] for number in range(32)]
 
 
 def test_no_session_brings_threads_of_its_own(tmp_path: Path) -> None:

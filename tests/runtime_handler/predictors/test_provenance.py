@@ -4,9 +4,16 @@ from typing import Any
 
 import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from runtime_handler.predictors.provenance import comes_from
+from runtime_handler.predictors.provenance import NO_PAYLOAD, _parts, comes_from
 
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(width=32, allow_nan=False) | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=20,
+)
 PAYLOAD = {"x": [1, 2.5, 0.1], "deep": {"y": "abc"}, "name": "n"}
 
 
@@ -31,6 +38,27 @@ def test_the_caller_is_at_fault_for_what_they_sent(given: Any, whole: bool, thei
     assert comes_from(given, PAYLOAD, whole=whole) is theirs
 
 
+@given(payload=VALUES, data=st.data())
+def test_every_part_of_a_payload_is_the_callers(payload: Any, data: st.DataObject) -> None:
+    """However deep it lies; and so is an array made of its numbers, in whatever order and precision."""
+    parts = list(_parts(payload))
+    part = data.draw(st.sampled_from(range(len(parts))))
+    assert comes_from(parts[part], payload, whole=True)
+    numbers = [leaf for leaf in parts if type(leaf) is float]
+    if numbers:
+        chosen = data.draw(st.lists(st.sampled_from(numbers), min_size=1))
+        assert comes_from(numpy.array(chosen, dtype="float32"), payload, whole=False)
+
+
+def test_a_payload_may_be_deeper_than_python_recurses() -> None:
+    """A thousand brackets are no reason for another error than the one that there is."""
+    deep: Any = "end"
+    for _ in range(5_000):
+        deep = [deep]
+    assert comes_from("end", {"deep": deep, "x": 1}, whole=False)
+    assert not comes_from([deep, 2], {"deep": 0}, whole=False)
+
+
 def test_without_a_payload_nobody_sent_anything() -> None:
     """A predictor that does not ask for the payload made its input itself."""
-    assert comes_from([1], None, whole=False) is False
+    assert comes_from([1], NO_PAYLOAD, whole=False) is False

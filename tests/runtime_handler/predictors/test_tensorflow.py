@@ -1,15 +1,21 @@
 """The TensorFlow client on real SavedModels, in a process that has loaded TensorFlow."""
 
 import base64
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays as numpy_arrays
 
 from runtime_handler.contract import BatchingSpec, ModelPath, ModelsSpec, PredictorSpec
 from runtime_handler.errors import BadModelInput
 from runtime_handler.predictors.tensorflow import TensorFlowClient, TensorFlowPredictorType, choose_signature
+from runtime_handler.predictors.tensors import flat_output, tensor_of
+from tests.runtime_handler.predictors.test_arrays import JSON
 from tests.runtime_handler.predictors.test_onnx import OneModel
 
 pytestmark = [
@@ -80,6 +86,31 @@ def test_an_error_names_input_expected_and_given(saved: Path, given: Any, says: 
     with pytest.raises(BadModelInput) as raised:
         client(saved).predict(given)
     assert says in raised.value.message
+
+
+@given(value=JSON)
+@settings(deadline=None)
+def test_any_json_becomes_a_tensor_or_a_clear_error(value: Any) -> None:
+    """No payload makes the converter fail in another way."""
+    import tensorflow as tf
+
+    for shape, dtype in (([None, 4], tf.float32), ([1], tf.int64), ([None], tf.string), ([], tf.bool), (None, tf.float64)):
+        with contextlib.suppress(BadModelInput):
+            tensor = tensor_of(value, "x", tf.TensorSpec(shape, dtype, "x"))
+            assert (tensor.dtype, tensor.shape.is_compatible_with(shape)) == (dtype, True)
+
+
+@given(array=numpy_arrays(st.sampled_from(["int8", "int64", "uint16", "float16", "float64", "bool"]), (2, 3)))
+@settings(deadline=None)
+def test_arrays_go_in_cast_and_come_out_flat(array: Any) -> None:
+    """The numbers are numpy's own, in row order, as native values."""
+    import tensorflow as tf
+
+    with numpy.errstate(all="ignore"):
+        wanted = array.astype("float32").ravel().tolist()
+        values = flat_output(tensor_of(array, "x", tf.TensorSpec([None, 3], tf.float32, "x")))
+    assert repr(values) == repr(wanted)
+    assert {type(value) for value in values} == {float}
 
 
 @pytest.mark.parametrize(
