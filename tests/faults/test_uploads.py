@@ -91,7 +91,7 @@ def test_no_half_upload_is_ever_loaded(tmp_path: Path, marker: str | None, pause
         files = FILES[layout]
         old = [*files, marker] if marker else files
         bucket = FakeBucket(Clock(), {f"models/a/1/{file}": "1.0" for file in old})
-        start = bucket.clock() + chooser.uniform(0, 10)
+        start = bucket.clock() + chooser.uniform(3, 13)  # the first start has fetched version 1 by then
         writes = an_upload(chooser, start, 2, 0, files, pause_s, marker)
         writes += an_upload(chooser, start + chooser.uniform(0, 60), 1, 1, files, pause_s, marker)
         begin_again = max(when for when, key, _ in writes if key.startswith("models/a/2/")) + chooser.uniform(5, 30)
