@@ -67,6 +67,24 @@ def examine(source: bytes, type_name: PredictorTypeName, *, has_models: bool) ->
     yield from sorted(_class_findings(found[0], names, type_name, has_models), key=lambda finding: finding.line or 0)
 
 
+OF_THE_REQUEST = ("query_params", "headers")
+"""Arguments that are filled from more of a request than its body."""
+
+
+def request_arguments(source: bytes, type_name: PredictorTypeName) -> Iterator[tuple[int, str]]:
+    """(line, argument) of each of OF_THE_REQUEST that the predictor's methods declare; none for a file that is no Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            names = _Names(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for cls in names.classes.get(CLASS_NAMES[type_name], [])[:1]:
+        methods, _ = _methods(cls, names, frozenset())
+        for method in (methods[name] for name in METHODS if name in methods):
+            yield from ((argument.lineno, argument.arg) for argument in _named(method) if argument.arg in OF_THE_REQUEST)
+
+
 class _Names:
     """What a module binds at its top level, in `if`, `try` and `with` blocks too."""
 

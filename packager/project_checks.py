@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from packager import dependency_checks, model_paths
 from packager.fault import Fault
-from packager.predictor_class import Finding, examine
+from packager.predictor_class import Finding, examine, request_arguments
 from packager.project_folder import Project
 from packager.s3_models import NoListing, split_path
 from packager.spec import ApiSpec
@@ -17,6 +17,11 @@ from runtime_handler.contract import PredictorTypeName
 MOST_FILES = 20_000
 """Of a model folder that are looked at, as many as Cortex listed of a `models.dir`."""
 
+
+STRIPPED: Mapping[str, str] = {
+    "query_params": "is empty on SageMaker, which hands no query on",
+    "headers": "lacks most on SageMaker, which hands on Content-Type, Accept and X-Amzn-SageMaker-Custom-Attributes",
+}
 
 Check = Callable[[ApiSpec, Project], Iterator[Fault]]
 
@@ -43,6 +48,20 @@ def predictor_file_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
         for finding in _findings(source, predictor.type, has_models):
             file = str(project.shown / predictor.path)
             yield Fault(at, finding.code, finding.message, needs, finding.severity, file, finding.line)
+
+
+def an_endpoint_hands_on_the_body(api: ApiSpec, project: Project) -> Iterator[Fault]:
+    """SageMaker strips a request of its query and of most headers ("InvokeEndpoint"); a predictor may count on them."""
+    if api.serve is None or api.deploy.target != "sagemaker":
+        return
+    predictor = api.serve.predictor
+    if project.refusal(predictor.path) or not (project.root / predictor.path).is_file():
+        return
+    for line, argument in sorted(set(request_arguments(project.read(predictor.path), predictor.type))):
+        message = f"{argument} {STRIPPED[argument]}; what the prediction needs belongs into the payload"
+        file = str(project.shown / predictor.path)
+        needs = ("predictor.type", "deploy.target")
+        yield Fault("predictor.path", "deploy.endpoint_arguments", message, needs, "warning", file, line)
 
 
 def python_path_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
@@ -133,6 +152,7 @@ def look(api: ApiSpec, project: Project) -> Iterator[Fault]:
 
 CHECKS: Sequence[Check] = (
     predictor_file_is_there,
+    an_endpoint_hands_on_the_body,
     python_path_is_there,
     warmup_file_is_json,
     local_models_have_their_layout,
