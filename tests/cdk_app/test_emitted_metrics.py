@@ -40,6 +40,8 @@ class PythonPredictor:
         return self.read(self.client.get_model(payload))
 """
 MODELS = {"one/1/model.txt": b"1", "two/1/model.txt": b"2", "broken/1/model.txt": b"x"}
+BUCKET = "models-of-reporting-apis"
+"""Of this file alone: all S3 servers of a test run show the same buckets."""
 REQUESTS = [b'"one"', b'"one"', b'"two"', b'"away"', b"{", b'"broken"', b'"no such model"']
 """Misses and hits, loads and one that fails, an eviction, and every class of status."""
 
@@ -107,9 +109,9 @@ def runs(synthesized: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Run
     store.start()
     url = "http://{}:{}".format(*store.get_host_and_port())
     s3 = client(url)
-    s3.create_bucket(Bucket="models")
+    s3.create_bucket(Bucket=BUCKET)
     for key, content in MODELS.items():
-        s3.put_object(Bucket="models", Key=key, Body=content)
+        s3.put_object(Bucket=BUCKET, Key=key, Body=content)
     access = {
         "AWS_ENDPOINT_URL_S3": url,
         "AWS_ACCESS_KEY_ID": KEY,
@@ -118,7 +120,7 @@ def runs(synthesized: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Run
         "CXPACK_SETTLE_SECONDS": "0",
         "CXPACK_POLL_SECONDS": "0.1",
     }
-    models = ModelsSpec(dir="s3://models/", cache_size=1, disk_cache_size=2)
+    models = ModelsSpec(dir=f"s3://{BUCKET}/", cache_size=1, disk_cache_size=2)
 
     def context(name: str, **spec: Any) -> Path:
         monitored = MonitoringSpec(model_type="regression" if spec["numbers"] else "classification")
