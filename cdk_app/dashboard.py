@@ -1,7 +1,7 @@
-"""The project's dashboard: two rows of graphs for each API, the first Cortex's own, the second about its models.
+"""The project's dashboard: graphs for each API, Cortex's own first, then those about its models.
 
-Every metric is the runtime's, but for the first row of an endpoint. The number of replicas is how many of them reported
-InFlight, once in ten seconds each.
+Every metric is the runtime's, but for the first ones of an endpoint. The number of replicas is how many of them reported
+InFlight, once in ten seconds each; what is in flight in all is the sum of their reports, by the ten seconds too.
 """
 
 import json
@@ -104,6 +104,13 @@ def request_graphs(project: Project, api: ManifestApi) -> Iterator[Widget]:
     if api.target == "lambda":
         yield graph("Average latency (ms)", [emitted("Latency", "Average", of=name).row("average")])
     else:
+        yield graph(
+            "In flight",
+            [
+                [{"expression": f"reported/{REPORTS_A_MINUTE}", "label": "in flight", "id": "in_flight"}],
+                emitted("InFlight", "Sum", of=name).row("reported", id="reported", visible=False),
+            ],
+        )
         yield graph("In flight for each replica", [emitted("InFlight", "Average", of=name).row("in flight")])
         yield graph(
             "Replicas",

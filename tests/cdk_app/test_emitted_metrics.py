@@ -12,6 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from runtime_handler.contract import METRICS, METRICS_NAME, METRICS_NAMESPACE, ModelsSpec, MonitoringSpec
+from tests.cdk_app.aws import REGION
 from tests.cdk_app.test_dashboard import DASHBOARD, body
 from tests.runtime_handler.emulator import emulating
 from tests.runtime_handler.harness import a_spec, serving, write_context
@@ -39,6 +40,8 @@ class PythonPredictor:
         return self.read(self.client.get_model(payload))
 """
 MODELS = {"one/1/model.txt": b"1", "two/1/model.txt": b"2", "broken/1/model.txt": b"x"}
+BUCKET = "models-of-reporting-apis"
+"""Of this file alone: all S3 servers of a test run show the same buckets."""
 REQUESTS = [b'"one"', b'"one"', b'"two"', b'"away"', b"{", b'"broken"', b'"no such model"']
 """Misses and hits, loads and one that fails, an eviction, and every class of status."""
 
@@ -100,25 +103,24 @@ def runs(synthesized: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Run
     """Both APIs at work, with the variables that their stacks set, until their store goes away."""
     folder = tmp_path_factory.mktemp("runs")
     [container] = synthesized.only("flowers", "AWS::ECS::TaskDefinition")["ContainerDefinitions"]
-    of_service = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
-    assert of_service.pop("AWS_DEFAULT_REGION") == {"Ref": "AWS::Region"}  # which CloudFormation fills in
-    of_function = synthesized.only("iris", "AWS::Lambda::Function")["Environment"]["Variables"]
+    of_service = deployed({variable["Name"]: variable["Value"] for variable in container["Environment"]})
+    of_function = deployed(synthesized.only("iris", "AWS::Lambda::Function")["Environment"]["Variables"])
     store = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     store.start()
     url = "http://{}:{}".format(*store.get_host_and_port())
     s3 = client(url)
-    s3.create_bucket(Bucket="models")
+    s3.create_bucket(Bucket=BUCKET)
     for key, content in MODELS.items():
-        s3.put_object(Bucket="models", Key=key, Body=content)
+        s3.put_object(Bucket=BUCKET, Key=key, Body=content)
     access = {
         "AWS_ENDPOINT_URL_S3": url,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
-        "AWS_REGION": "us-east-1",
+        "AWS_REGION": REGION,
         "CXPACK_SETTLE_SECONDS": "0",
         "CXPACK_POLL_SECONDS": "0.1",
     }
-    models = ModelsSpec(dir="s3://models/", cache_size=1, disk_cache_size=2)
+    models = ModelsSpec(dir=f"s3://{BUCKET}/", cache_size=1, disk_cache_size=2)
 
     def context(name: str, **spec: Any) -> Path:
         monitored = MonitoringSpec(model_type="regression" if spec["numbers"] else "classification")
@@ -126,8 +128,8 @@ def runs(synthesized: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Run
 
     served, invoked = context("served", numbers=False), context("invoked", numbers=True)
     with (
-        serving(served, **access, **of_service, CXPACK_MODEL_STORE=str(folder / "a")) as server,
-        emulating(invoked, **access, **of_function, CXPACK_MODEL_STORE=str(folder / "b")) as function,
+        serving(served, **{**of_service, **access, "CXPACK_MODEL_STORE": str(folder / "a")}) as server,
+        emulating(invoked, **{**of_function, **access, "CXPACK_MODEL_STORE": str(folder / "b")}) as function,
     ):
         json_body = {"content-type": "application/json"}
         for request in REQUESTS:
@@ -139,13 +141,20 @@ def runs(synthesized: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Run
         assert server.stop() == 0
         text = server.stdout
     s3.close()
-    of_endpoint = synthesized.only("hosted", "AWS::SageMaker::Model")["PrimaryContainer"]["Environment"]
+    of_endpoint = deployed(synthesized.only("hosted", "AWS::SageMaker::Model")["PrimaryContainer"]["Environment"])
     return [
         Run("flowers", of_service, reported(text)),
         Run("iris", of_function, reported(of_lambda)),
         # SageMaker starts the same server: what it reports has the name that this stack sets.
         Run("hosted", of_endpoint, reported(text.replace(of_service[METRICS_NAME], of_endpoint[METRICS_NAME]))),
     ]
+
+
+def deployed(variables: Mapping[str, Any]) -> dict[str, str]:
+    """Variables of a template as CloudFormation hands them on: the one thing that it fills in is the region."""
+    filled = {name: REGION if value == {"Ref": "AWS::Region"} else value for name, value in variables.items()}
+    assert all(isinstance(value, str) for value in filled.values()), filled
+    return filled
 
 
 def watched(value: Any) -> set[Watched]:
