@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from runtime_handler.app import App
 from runtime_handler.codec import dump_json, is_form
 from runtime_handler.entrypoints.direct_exchange import Exchange
+from runtime_handler.entrypoints.farewell import ANSWER
 
 LONGEST_LENGTH = 6
 """Digits of the content-length of a body that is taken whole before the app sees it: below 1 MB."""
@@ -82,6 +83,15 @@ class DirectProtocol(HttpToolsProtocol):
         self.transport.write(answer)
         if not keep_alive:
             self.transport.close()
+
+    def give_up(self) -> None:
+        """The process ends: who still waits gets 503."""
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete or getattr(cycle, "response_started", False):
+            self.transport.close()
+            return
+        cycle.disconnected = True  # nobody hears what the prediction gives after all
+        self.write_answer(ANSWER, keep_alive=False)
 
     def watch(self, cycle: RequestResponseCycle) -> None:
         """An answer comes from uvicorn's cycle, in pieces."""

@@ -1,4 +1,4 @@
-"""The last words to callers whose worker died: 503, and patience until they have read it.
+"""The last words to callers whose process ends before their request does: 503, and patience until they have read it.
 
 Closing a connection with unread bytes of the request resets it, and the answer would be lost on its way. So who still
 sends a large body may finish: most clients read nothing before.

@@ -18,6 +18,7 @@ from runtime_handler.app import App, Run
 from runtime_handler.asgi import Asgi, BrokenOff
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
+from runtime_handler.entrypoints.direct import DirectProtocol
 from runtime_handler.entrypoints.direct_exchange import predicting
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
@@ -29,8 +30,10 @@ from runtime_handler.sagemaker import MultiModel
 from runtime_handler.service import Service
 from runtime_handler.threads import Threads
 
-DRAIN_S = 25
+DRAIN_S = 24
 """How long requests in flight may take after SIGTERM; ECS and SageMaker kill after 30 s."""
+CANCEL_S = 25
+"""When what still runs on the loop is cancelled."""
 KEEP_ALIVE_S = 75
 """Longer than the 60 s of a load balancer, which must be the one that closes an idle connection."""
 
@@ -43,9 +46,15 @@ class Server(uvicorn.Server):
     exit_code = 0
 
     def stop(self, exit_code: int = 0) -> None:
-        """Finish the requests in flight, and end."""
+        """Finish the requests in flight, and end; to be called on the loop."""
+        if not self.should_exit:
+            asyncio.get_running_loop().call_later(DRAIN_S, self._give_up)
         self.exit_code = exit_code
         self.should_exit = True
+
+    def _give_up(self) -> None:
+        for protocol in list(self.server_state.connections):
+            cast("DirectProtocol", protocol).give_up()
 
 
 def run_process(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:
@@ -77,11 +86,15 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
         asyncio.create_task(_measure(gate, composed, samples=samples)),
     )
     await server._serve(connections.listeners)  # serve() without its signal handlers
+    if cancelled := list(server.server_state.tasks):
+        await asyncio.wait(cancelled, timeout=0.5)  # each counts itself
     for task in beside:
         task.cancel()
     threads.close(timeout=2)
     if composed.manager is not None:
         composed.manager.close()
+    for _ in range(gate.in_flight() if samples else 0):  # given up; the supervisor counts those of its workers
+        recorder.record("StatusCode", 1, Code="5XX")
     recorder.flush()
     return server.exit_code
 
@@ -108,7 +121,7 @@ def _config(app: App, protocol: type[HttpToolsProtocol]) -> uvicorn.Config:
         ws="none",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=CANCEL_S,
     )
     config.load()
     logging.getLogger("uvicorn.error").addFilter(_is_news)
@@ -116,8 +129,8 @@ def _config(app: App, protocol: type[HttpToolsProtocol]) -> uvicorn.Config:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether the app has not said it already, of the user's code."""
-    return record.exc_info is None or not isinstance(record.exc_info[1], BrokenOff)
+    """Whether it is neither said already, of the user's code, nor our own doing."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], BrokenOff | asyncio.CancelledError)
 
 
 async def _start(threads: Threads, composed: Composed, server: Server, poll_s: float, connections: Connections) -> None:

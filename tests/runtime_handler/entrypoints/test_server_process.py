@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import httpx
 import pytest
 
 from runtime_handler.contract import MonitoringSpec
-from tests.runtime_handler.harness import ECHO, a_spec, serving, write_context
+from tests.runtime_handler.harness import ECHO, Server, a_spec, clean_environment, free_port, serving, write_context
 
 WAITS = """
 import pathlib, time
@@ -93,6 +95,49 @@ def test_sigterm_lets_requests_finish_and_loses_no_metric(tmp_path: Path, proces
     counts = {line["Code"]: line["StatusCode"] for line in lines if "StatusCode" in line}
     classes = {line["Class"]: line["Prediction"] for line in lines if "Prediction" in line}
     assert (counts, classes) == ({"2XX": 1}, {"go": 1})
+
+
+IMPATIENT = """
+import runpy, sys
+sys.path.insert(0, ".")
+from runtime_handler.entrypoints import process
+process.DRAIN_S, process.CANCEL_S = 0.2, 1
+runpy.run_module("runtime_handler", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_requests_that_outlast_the_grace_are_told_to_come_again(tmp_path: Path, processes: int) -> None:
+    """503 and a 5XX each, be it JSON or a form, and the replica ends in order."""
+    spec = a_spec(processes_per_replica=processes, threads_per_process=2)
+    predictor = WAITS.replace("if payload:", "if not isinstance(payload, str): wait_for(payload['name'])\n        else:")
+    context = write_context(tmp_path, {"predictor.py": predictor}, spec)
+    (context / "impatient.py").write_text(IMPATIENT)
+    port = free_port()
+    environment = clean_environment(PORT=str(port), CXPACK_HOST="127.0.0.1")
+    command = [sys.executable, "impatient.py"]
+    with (
+        (tmp_path / "output").open("wb") as output,
+        subprocess.Popen(command, cwd=context, env=environment, stdout=output, stderr=output) as process,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        server = Server(process, f"http://127.0.0.1:{port}", tmp_path)
+        server.wait_for("/-/ready", 200)
+        server.client.close()
+        waiting = [
+            pool.submit(httpx.post, server.url + "/iris", json="direct", timeout=60, trust_env=False),
+            pool.submit(httpx.post, server.url + "/iris", data={"name": "form"}, timeout=60, trust_env=False),
+        ]
+        for name in ("direct", "form"):
+            wait_until(context / f"project/{name}.waiting")
+        assert server.stop() == 0
+        answers = [future.result() for future in waiting]
+    assert [(answer.status_code, answer.json()["kind"]) for answer in answers] == [(503, "worker_ended")] * 2
+    lines = [line for line in (tmp_path / "output").read_text().splitlines() if "StatusCode" in line]
+    values = [json.loads(line)["StatusCode"] for line in lines]
+    assert sum(sum(value) if isinstance(value, list) else value for value in values) == 2
+    assert all('"5XX"' in line for line in lines)
+    assert "Traceback" not in (tmp_path / "output").read_text()
 
 
 def test_the_document_describes_the_api(tmp_path: Path) -> None:
