@@ -87,16 +87,16 @@ def test_a_model_is_read_from_s3_and_stays_there(s3: tuple[str, Any], tmp_path: 
     shutil.copytree(ROOT / "examples/onnx-iris", project, ignore=shutil.ignore_patterns("cxpack.out", "cdk.*"))
     text = (project / "cortex.yaml").read_text()
     [local] = [line.split()[1] for line in text.splitlines() if line.strip().startswith("model_path:")]
-    client.create_bucket(Bucket="models")
+    client.create_bucket(Bucket="end-to-end")  # a name of its own: all moto servers of a process share their buckets
     for file in (project / local).rglob("*.onnx"):
-        client.upload_file(str(file), "models", f"iris/{file.relative_to(project / local)}")
+        client.upload_file(str(file), "end-to-end", f"iris/{file.relative_to(project / local)}")
     shutil.rmtree(project / local)
-    (project / "cortex.yaml").write_text(text.replace(local, "s3://models/iris/"))
+    (project / "cortex.yaml").write_text(text.replace(local, "s3://end-to-end/iris/"))
     checked = check(project / "cortex.yaml")
     assert checked.ok, [str(problem) for problem in checked.problems]
     written = synth(checked, project / "cxpack.out")
     [api] = written.manifest.apis
-    assert [(grant.bucket, grant.prefix) for grant in api.s3_read] == [("models", "iris/")]
+    assert [(grant.bucket, grant.prefix) for grant in api.s3_read] == [("end-to-end", "iris/")]
     assert not list(written.out.rglob("*.onnx"))
     environment = {
         "AWS_ENDPOINT_URL_S3": url,
