@@ -9,11 +9,9 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-import yaml
 from moto.server import ThreadedMotoServer
 
 from packager.check import check
-from packager.cli import main
 from packager.manifest import Manifest
 from packager.synth import synth
 from tests.builders import a_project
@@ -70,10 +68,6 @@ def test_a_context_answers_the_same_as_server_and_as_lambda_function(example: st
         assert [served.status_code for served, _ in answers[2:]] == [400, 200, 404]
 
 
-BUCKET = "models-of-end-to-end"
-"""Of this file alone: all S3 servers of a test run show the same buckets."""
-
-
 @pytest.fixture
 def s3() -> Iterator[tuple[str, Any]]:
     """An S3 server's address and a client of it."""
@@ -93,16 +87,16 @@ def test_a_model_is_read_from_s3_and_stays_there(s3: tuple[str, Any], tmp_path: 
     shutil.copytree(ROOT / "examples/onnx-iris", project, ignore=shutil.ignore_patterns("cxpack.out", "cdk.*"))
     text = (project / "cortex.yaml").read_text()
     [local] = [line.split()[1] for line in text.splitlines() if line.strip().startswith("model_path:")]
-    client.create_bucket(Bucket=BUCKET)
+    client.create_bucket(Bucket="end-to-end")  # a name of its own: all moto servers of a process share their buckets
     for file in (project / local).rglob("*.onnx"):
-        client.upload_file(str(file), BUCKET, f"iris/{file.relative_to(project / local)}")
+        client.upload_file(str(file), "end-to-end", f"iris/{file.relative_to(project / local)}")
     shutil.rmtree(project / local)
-    (project / "cortex.yaml").write_text(text.replace(local, f"s3://{BUCKET}/iris/"))
+    (project / "cortex.yaml").write_text(text.replace(local, "s3://end-to-end/iris/"))
     checked = check(project / "cortex.yaml")
     assert checked.ok, [str(problem) for problem in checked.problems]
     written = synth(checked, project / "cxpack.out")
     [api] = written.manifest.apis
-    assert [(grant.bucket, grant.prefix) for grant in api.s3_read] == [(BUCKET, "iris/")]
+    assert [(grant.bucket, grant.prefix) for grant in api.s3_read] == [("end-to-end", "iris/")]
     assert not list(written.out.rglob("*.onnx"))
     environment = {
         "AWS_ENDPOINT_URL_S3": url,
@@ -125,108 +119,20 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         yield server
 
 
-def all_examples(folder: Path) -> Path:
-    """The cortex.yaml of one project with the APIs of every example, each example in a folder of its name."""
-    entries, requirements = [], set[str]()
-    for example in EXAMPLES:
-        source = ROOT / "examples" / example
-        shutil.copytree(source, folder / example, ignore=shutil.ignore_patterns("cxpack.out", "cdk.*", "cortex.yaml"))
-        if (source / "requirements.txt").exists():
-            requirements |= set((source / "requirements.txt").read_text().splitlines())
-        for entry in yaml.safe_load((source / "cortex.yaml").read_text()):
-            predictor = entry["predictor"]
-            for section, key in ((predictor, "path"), (predictor, "model_path"), (predictor.get("models", {}), "dir")):
-                if key in section:
-                    section[key] = f"{example}/{section[key]}"
-            entries.append(entry)
-    (folder / "requirements.txt").write_text("\n".join(sorted(requirements)))
-    (folder / "cortex.yaml").write_text(yaml.safe_dump(entries))
-    return folder / "cortex.yaml"
-
-
-def change(file: Path, name: str, **sections: Any) -> None:
-    """Set sections of one API in a cortex.yaml, or take the API out when there are none."""
-    entries = [entry for entry in yaml.safe_load(file.read_text()) if sections or entry["name"] != name]
-    for entry in entries:
-        if entry["name"] == name:
-            entry.update(sections)
-    file.write_text(yaml.safe_dump(entries))
-
-
-def synthesize(file: Path) -> Manifest:
-    """`cxpack synth`, its progress unsaid."""
-    checked = check(file)
-    assert checked.ok, [str(problem) for problem in checked.problems]
-    return synth(checked, file.parent / "cxpack.out").manifest
-
-
-def assets_of(project: Path) -> dict[str, set[str]]:
-    """Stack -> hashes of the images and files that it was last deployed with, its template left out."""
-    return {
-        path.name.removesuffix(".assets.json"): {
-            name
-            for kind in ("dockerImages", "files")
-            for name, asset in json.loads(path.read_text())[kind].items()
-            if not asset["source"].get("path", "").endswith(".template.json")
-        }
-        for path in (project / "cdk.out").glob("*.assets.json")
-    }
-
-
-def resources_of(aws: Aws, stack: str) -> Any:
-    """What the stack is made of, as CloudFormation has it."""
-    template = aws.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
-    return (template if isinstance(template, dict) else json.loads(template))["Resources"]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.xdist_group("cdk")
-def test_all_examples_are_deployed_changed_brought_back_and_removed(
-    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A change touches one stack and one image; the template before brings back what there was; nothing is left at the end."""
-    project = tmp_path / "shop"
-    file = all_examples(project)
-    manifest = synthesize(file)
-    aws.deploy(project)
-    names = {"shared", *(api.name for api in manifest.apis)}
-    assert aws.stacks() == {f"shop-dev-{name}": "CREATE_COMPLETE" for name in names}
-    functions = [api.name for api in manifest.apis if api.target == "lambda"]
-    assert len(aws.client("lambda").list_functions()["Functions"]) == len(functions)
-    assert len(aws.images_built()) == len(manifest.apis) == 6
-    before, assets = {stack: resources_of(aws, stack) for stack in aws.stacks()}, assets_of(project)
-
-    changed = "shop-dev-onnx-iris"
-    change(file, "onnx-iris", compute={"cpu": 1, "mem": "2G"}, monitoring={"model_type": "classification"})
-    synthesize(file)
-    aws.deploy(project)
-    assert {stack for stack, status in aws.stacks().items() if status != "CREATE_COMPLETE"} == {changed}
-    assert {stack for stack in before if resources_of(aws, stack) != before[stack]} == {changed}
-    assert {stack for stack, hashes in assets_of(project).items() if hashes != assets[stack]} == {changed}
-    assert len(aws.images_built()) == 6 + 1
-
-    deploys = aws.client("ssm").get_parameter_history(Name="/cxpack/shop/dev/templates/onnx-iris")["Parameters"]
-    first, second = (deploy["Value"] for deploy in deploys)
-    aws.client("cloudformation").update_stack(StackName=changed, TemplateURL=first, Capabilities=["CAPABILITY_NAMED_IAM"])
-    assert resources_of(aws, changed) == before[changed]
-    assert {function["MemorySize"] for function in aws.client("lambda").list_functions()["Functions"]} == {512}
-    assert aws.client("ssm").get_parameter(Name="/cxpack/shop/dev/templates/onnx-iris")["Parameter"]["Value"] == first != second
-
-    change(file, "multi-model")
-    monkeypatch.chdir(project)
-    for variable in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
-        monkeypatch.setenv(variable, aws.environment[variable])
-    assert main(["get", "multi-model", "--format", "json"]) == 0
-    [gone] = json.loads(capsys.readouterr().out)
-    assert (gone["in_file"], gone["stack"], gone["status"]) == (False, "shop-dev-multi-model", "CREATE_COMPLETE")
-    assert main(["delete", "multi-model", "--yes"]) == 0
-    assert set(aws.stacks()) == set(before) - {"shop-dev-multi-model"}
-
-    aws.destroy(project)
+def test_the_real_cdk_deploys_what_synth_wrote(aws: Aws, tmp_path: Path) -> None:
+    """`cxpack synth && cdk deploy --all` in the user's folder: stacks complete, functions listed; destroy leaves nothing."""
+    out, _ = synthesized("iris-classifier", tmp_path)
+    aws.deploy(out.parent)
+    names = ("shared", "iris-classifier", "another-iris-classifier")
+    assert aws.stacks() == {f"iris-classifier-dev-{name}": "CREATE_COMPLETE" for name in names}
+    functions = aws.client("lambda").list_functions()["Functions"]
+    assert [function["MemorySize"] for function in functions] == [512, 512]
+    assert len(aws.images_built()) == 2
+    aws.destroy(out.parent)
     assert aws.stacks() == {}
-    assert not aws.client("lambda").list_functions()["Functions"]
-    assert all(vpc["IsDefault"] for vpc in aws.client("ec2").describe_vpcs()["Vpcs"])
 
 
 @pytest.mark.slow
