@@ -30,6 +30,9 @@ class RuntimeApi(ThreadingHTTPServer):
         self.snapshot, self.restored = threading.Event(), threading.Event()
         self._invocations = 0
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A function that was killed while it waited."""
+
     def wait_for_the_snapshot(self) -> None:
         """Until the function has done everything that comes before; from then on it waits for `restore`."""
         assert self.snapshot.wait(START_S)
