@@ -62,7 +62,10 @@ def test_while_the_constructor_runs_everything_says_later(tmp_path: Path) -> Non
 
 
 def test_requests_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
-    """max_replica_concurrency counts running and waiting requests; health checks are not among them."""
+    """max_replica_concurrency counts running and waiting requests; health checks are not among them.
+
+    What is refused is in no metric: it would make a replica look worse than it is.
+    """
     context = write_context(tmp_path, {"predictor.py": WAITS}, a_spec(threads_per_process=2), max_replica_concurrency=2)
     with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
         running = []
@@ -77,6 +80,9 @@ def test_requests_beyond_the_limit_are_refused_at_once(tmp_path: Path) -> None:
             (context / f"project/{name}").touch()
         assert [future.result().status_code for future in running] == [200, 200]
         assert server.client.post("/iris", json=None).status_code == 200
+        assert server.stop() == 0
+        [line] = [json.loads(line) for line in server.stdout.splitlines() if "StatusCode" in line]
+    assert (line["Code"], line["StatusCode"]) == ("2XX", [1, 1, 1])
 
 
 @pytest.mark.parametrize("processes", [1, 2])
