@@ -21,6 +21,10 @@ class DirectProtocol(HttpToolsProtocol):
 
     direct: App
     predict_paths: frozenset[bytes]
+    _answering: Any = None
+    """The cycle whose answer is under way or was the last; `cycle` is that of the newest request, which may have to wait."""
+    _unreadable: str | None = None
+    """Why what came after the requests that are under way is no request."""
 
     @classmethod
     def of(cls, app: App, paths: frozenset[bytes]) -> type["DirectProtocol"]:
@@ -42,7 +46,7 @@ class DirectProtocol(HttpToolsProtocol):
         scope["raw_path"] = path
         scope["query_string"] = query.partition(b"#")[0]
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        self.cycle = cast("Any", Exchange(self, scope, keep_alive=keep_alive))
+        self.cycle = self._answering = cast("Any", Exchange(self, scope, keep_alive=keep_alive))
 
     def on_body(self, body: bytes) -> None:
         """See httptools."""
@@ -64,6 +68,9 @@ class DirectProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
+        if self._answering is not None:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
@@ -72,7 +79,20 @@ class DirectProtocol(HttpToolsProtocol):
             exchange.begin(self.direct)
 
     def send_400_response(self, msg: str) -> None:
-        """See uvicorn's protocol; `msg` says that the request is no HTTP."""
+        """See uvicorn's protocol; `msg` says that what came is no HTTP. Requests that came before it are answered first."""
+        answering, newest = self._answering, cast("Any", self.cycle)
+        if answering is not None and not answering.response_complete:
+            received = newest.begun if type(newest) is Exchange else not newest.more_body
+            if received or newest is not answering:
+                if not received:
+                    self.pipeline.popleft()
+                self._unreadable = msg
+                return
+            answering.disconnected = True  # its own body is what cannot be read
+            answering.message_event.set()
+            if getattr(answering, "response_started", False):
+                self.transport.close()
+                return
         body = dump_json({"error": msg, "kind": "bad_request"})
         head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % len(body) + body)
@@ -105,6 +125,9 @@ class DirectProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
+        if self._unreadable is not None:
+            self.send_400_response(self._unreadable)
+            return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
@@ -122,6 +145,13 @@ class DirectProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The request is answered as it is; what uvicorn would advise is not for who serves a model."""
 
     def _is_plain(self) -> bool:
         if self.parser.get_method() != b"POST" or self.parser.should_upgrade():

@@ -1,11 +1,15 @@
 """Predictions that bypass uvicorn's tasks, byte by byte, and what must not bypass them."""
 
+import contextlib
 import json
+import re
 import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.runtime_handler.harness import Server, a_spec, serving, write_context
 
@@ -160,12 +164,73 @@ def test_what_is_no_http_is_told_so(server: Server) -> None:
     assert [json.loads(body)["kind"] for body in bodies(answer)] == ["bad_request"]
 
 
+def test_requests_before_what_is_no_http_are_answered_first(server: Server) -> None:
+    """Each gets its own answer, the 400 comes last; within a body, it is the answer to that request."""
+    before = server.stderr
+    chunked = b"POST /iris HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+    ready = b"GET /-/ready HTTP/1.1\r\nhost: h\r\n\r\n"
+    for first in (post(b"1"), chunked + b"3\r\nabc\r\n0\r\n\r\n", post(b"1") + ready, ready + post(b"1") + post(b"2")):
+        for rest in (b"nonsense\r\n\r\n", chunked + b"nonsense"):
+            statuses = re.findall(rb"HTTP/1.1 (\d+)", talk(server, first + rest))
+            assert statuses == [b"200"] * first.count(b"HTTP/1.1") + [b"400"]
+    assert re.findall(rb"HTTP/1.1 (\d+)", talk(server, chunked + b"3\r\nabc\r\nnonsense")) == [b"400"]
+    assert '"error"' not in server.stderr.removeprefix(before)
+
+
+def test_an_upgrade_that_nobody_offers_is_not_taken(server: Server) -> None:
+    """The request is answered as it is, and nobody is advised to install anything."""
+    before = server.stderr
+    upgrade = b"GET /iris HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(upgrade)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert server.stderr == before
+
+
 def test_callers_that_hang_up(server: Server) -> None:
     """A request cut off in its body, and a caller that does not wait for the answer, cost nobody else anything."""
     before = server.stderr
-    for request in (post(b'"half')[:-2], post(b"1")):
+    for request in (post(b'"half')[:-2], post(b"1"), post(b"1") * 5, b"GET /-/ready HTTP/1.1\r\n\r\n" * 5):
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
                 connection.sendall(request)
     assert server.client.post("/iris", json=[1]).json() == [1]
     assert server.stderr == before
+
+
+PIECES = (
+    post(b"1"),
+    post(b'{"a": [1]}', path="/predict"),
+    post(b"2", version="1.0"),
+    post(b"3", "expect: 100-continue"),
+    b"POST /iris HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"GET /-/ready HTTP/1.1\r\nhost: h\r\n\r\n",
+    b"POST /iris HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 1\r\n\r\n1",
+    b"OPTIONS * HTTP/1.1\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\r\n",
+)
+Edit = tuple[int, int, bytes]
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=4), st.lists(st.tuples(st.integers(0), st.integers(0, 9), st.binary()))
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_bytes_make_the_server_stumble(server: Server, pieces: list[bytes], edits: list[Edit]) -> None:
+    """Requests with bytes exchanged, lost and added, on a connection that may be closed at any time: nothing is logged of it but
+    that it was no HTTP, and the next caller is served.
+    """
+    sent = bytearray(b"".join(pieces))
+    for position, lost, added in edits:
+        at = position % (len(sent) + 1)
+        sent[at : at + lost] = added
+    before = len(server.stderr)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+    assert server.client.post("/iris", json=1).json() == 1
+    messages = [json.loads(line)["message"] for line in server.stderr[before:].splitlines()]
+    assert set(messages) <= {"Invalid HTTP request received."}
