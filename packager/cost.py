@@ -12,7 +12,7 @@ from packager.instances import Kind, endpoint_types, instance_types
 from packager.manifest import EcsSize, EndpointSize, LambdaSize
 from packager.sizes import Size
 
-PRICES_OF = "July 2026"
+PRICES_OF = "July 2026 (SageMaker: November 2026)"
 HOURS = 730
 """Of a month, as AWS's calculator counts."""
 REQUEST_SECONDS = 0.1
