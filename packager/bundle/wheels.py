@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 
 from packager.bundle.errors import BundleError
 from packager.bundle.platform import Platform
+from packager.dependencies import names_of_files
 
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==(\S+)")
 _DIRECT = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])? @ ")
 _WHEEL = re.compile(r"(?:\S*/)?([A-Za-z0-9._]+)-[^/\s]*\.whl")
 _SOURCE = re.compile(r"(--index-url|-i|--extra-index-url|--find-links|-f|--trusted-host|--no-index)(?:$|[\s=]\s*(.*))")
-_INCLUDED = re.compile(r"(?:-r|--requirement)[\s=]*(\S+)")
 
 
 def resolve(files: Mapping[str, bytes], platform: Platform, constraints: str = "") -> str:
@@ -60,13 +60,10 @@ def sources(files: Mapping[str, bytes], file: str = "requirements.txt") -> list[
     while waiting:
         file = waiting.pop()
         seen.add(file)
-        for line in files.get(file, b"").decode("utf-8", "replace").splitlines():
-            written = line.partition(" #")[0].strip()
-            if match := _INCLUDED.match(written):
-                included = normpath(join(dirname(file), match[1]))
-                waiting += [included] if included not in seen else []
-            elif match := _SOURCE.match(written):
-                found.append(" ".join(filter(None, [match[1], _seen_from_the_root(match[2] or "", file)])))
+        text = files.get(file, b"").decode("utf-8", "replace")
+        options = filter(None, (_SOURCE.match(line.partition(" #")[0].strip()) for line in text.splitlines()))
+        found += [" ".join(filter(None, [option[1], _seen_from_the_root(option[2] or "", file)])) for option in options]
+        waiting += [seen_from[0] for _, read_on, seen_from in names_of_files(text, file) if read_on and seen_from[0] not in seen]
     return list(dict.fromkeys(found))
 
 
