@@ -28,9 +28,18 @@ class Treatment:
 
 _BY_ITSELF = "Lambda adds an environment for each request that finds none free, and drops idle ones by itself"
 _ONE_AT_A_TIME = "a Lambda environment works on one request at a time"
-_OWN_STEPS = "target tracking chooses its own steps"
 _NEW_FLEET = "SageMaker starts as many new instances as there are, and stops the old ones afterwards"
+_OWN_STEPS = "target tracking chooses its own steps"
 _COOLDOWN = "used as the cooldown of target tracking"
+_TARGET_TRACKING = {
+    "autoscaling.window": "target tracking averages over CloudWatch's own periods",
+    "autoscaling.downscale_stabilization_period": _COOLDOWN,
+    "autoscaling.upscale_stabilization_period": _COOLDOWN,
+    "autoscaling.max_downscale_factor": _OWN_STEPS,
+    "autoscaling.max_upscale_factor": _OWN_STEPS,
+    "autoscaling.downscale_tolerance": _OWN_STEPS,
+    "autoscaling.upscale_tolerance": _OWN_STEPS,
+}
 
 EVERYWHERE: Mapping[str, str] = {
     "predictor.image": "not used: images are built on cxpack's own base; requirements.txt or dependencies.sh install what it had",
@@ -64,13 +73,7 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
     },
     "ecs": {
         "autoscaling.init_replicas": "left out: a service starts with one task, and the autoscaler brings it to min_replicas",
-        "autoscaling.window": "target tracking averages over CloudWatch's own periods",
-        "autoscaling.downscale_stabilization_period": _COOLDOWN,
-        "autoscaling.upscale_stabilization_period": _COOLDOWN,
-        "autoscaling.max_downscale_factor": _OWN_STEPS,
-        "autoscaling.max_upscale_factor": _OWN_STEPS,
-        "autoscaling.downscale_tolerance": _OWN_STEPS,
-        "autoscaling.upscale_tolerance": _OWN_STEPS,
+        **_TARGET_TRACKING,
         "deploy.package": "ECS runs images only",
         "deploy.memory": "ECS tasks are sized by compute.mem",
         "deploy.timeout": "a request to ECS ends when the gateway gives up, after 30 s",
@@ -83,13 +86,7 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
     "sagemaker": {
         "networking.endpoint": "InvokeEndpoint goes by the name of the endpoint, not by a path",
         "networking.api_gateway": "InvokeEndpoint is the only way in: for IAM identities that may call it, inside or outside",
-        "autoscaling.window": "target tracking averages over CloudWatch's own periods",
-        "autoscaling.downscale_stabilization_period": _COOLDOWN,
-        "autoscaling.upscale_stabilization_period": _COOLDOWN,
-        "autoscaling.max_downscale_factor": _OWN_STEPS,
-        "autoscaling.max_upscale_factor": _OWN_STEPS,
-        "autoscaling.downscale_tolerance": _OWN_STEPS,
-        "autoscaling.upscale_tolerance": _OWN_STEPS,
+        **_TARGET_TRACKING,
         "update_strategy.max_surge": _NEW_FLEET,
         "update_strategy.max_unavailable": _NEW_FLEET,
         "deploy.package": "SageMaker runs images only",

@@ -49,14 +49,14 @@ def install(pinned: str, platform: Platform, target: Path, files: Mapping[str, b
         _uv("pip", "install", "--requirement", ".pinned.txt", *options, *_fit(platform), folder=Path(folder))
 
 
-def sources(files: Mapping[str, bytes], file: str = "requirements.txt") -> list[str]:
+def sources(files: Mapping[str, bytes]) -> list[str]:
     """The lines of requirements.txt, and of what it includes, that say where packages come from.
 
     Where they name a folder of the project, it is relative to the project. They are no part of a resolution, but whoever
     installs it needs them.
     """
     found: list[str] = []
-    waiting, seen = [file], set[str]()
+    waiting, seen = ["requirements.txt"], set[str]()
     while waiting:
         file = waiting.pop()
         seen.add(file)
