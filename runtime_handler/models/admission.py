@@ -41,10 +41,10 @@ class Admission:
 
         Raises NoCapacity, OSError, SourceChanged and SourceError.
         """
-        if order.in_place is not None:
+        if (folder := order.in_place) is not None:
             self._memory.admit(order.size)
             with self._slot(order, waiting) as ticket:
-                yield order.in_place, ticket
+                yield folder, ticket
             return
         self._disk.admit(order.files.bytes)
         self._memory.admit(order.size)
@@ -92,7 +92,7 @@ class Admission:
         """A slot beside the copy that serves; in its place when the cache is too small for both."""
         if not order.evict:
             try:
-                return self._memory.reserve(order.size, 0.0, keep=tuple(self._memory.table))
+                return self._memory.reserve(order.size, 0.0, keep=frozenset(self._memory.table))
             except NoCapacity as full:
                 raise NoCapacity("the model does not fit beside the loaded ones") from full
         if self._memory.holds_beside(order.size, order.keep):

@@ -19,6 +19,7 @@ from runtime_handler.models import records
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.memory import MemoryTier, next_use
 from runtime_handler.models.model import ModelId, TierStatus
+from runtime_handler.models.recency import Recency
 from runtime_handler.models.records import Key
 from runtime_handler.models.users import Users
 
@@ -47,6 +48,7 @@ class DiskTier:
         self._records, self._staging, self._locks, self.scans = self._ours
         self._entries: dict[Key, Entry] = {}
         self._contents: dict[ModelId, set[str]] = {}
+        self._order: Recency[Key] = Recency(self._touched)
         self._fetching: dict[Key, int] = {}
         self._lock = threading.RLock()
         self._users = Users(self._locks / "users")
@@ -192,16 +194,19 @@ class DiskTier:
         return used + size <= self.budget
 
     def _evict_one(self) -> bool:
-        in_memory = self._memory.alive()
-        free = [name for name, entry in self._entries.items() if entry.users == 0 and name not in in_memory]
-        if not free:
-            return False
-        self._remove(min(free, key=lambda name: max(self._entries[name].touched, self._memory.last_use(name[0])[0])))
-        return True
+        name = self._order.take(lambda name: self._entries[name].users == 0 and not self._memory.holds(*name))
+        if name is not None:
+            self._remove(name)
+        return name is not None
+
+    def _touched(self, name: Key) -> int | None:
+        entry = self._entries.get(name)
+        return max(entry.touched, self._memory.last_use(name[0])[0]) if entry is not None else None
 
     def _add(self, name: Key, entry: Entry) -> Entry:
         self._entries[name] = entry
         self._contents.setdefault(name[0], set()).add(name[1])
+        self._order.add(name)
         return entry
 
     def _remove(self, name: Key) -> None:

@@ -168,7 +168,7 @@ class Loads:
         order = load.order
         with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order.key.name))
-        if order.in_place is None and order.key not in self.failures:
+        if order.copied and order.key not in self.failures:
             # Files of before; newer ones that fail stay, so that they are tried again without another download.
             self._disk.drop(order.key, besides=order.files.fingerprint)
 

@@ -12,6 +12,7 @@ from itertools import count
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models import lease
 from runtime_handler.models.model import Model, ModelId, TierStatus
+from runtime_handler.models.recency import Recency
 
 next_use = count().__next__
 """Numbers uses in their order, in both tiers; a clock may not tell two of them apart."""
@@ -47,6 +48,7 @@ class MemoryTier:
         self._clock, self._evicted, self._freed = clock, evicted, freed
         self._leaving: list[Resident] = []
         self._past: dict[ModelId, tuple[int, float | None]] = {}
+        self._order: Recency[ModelId] = Recency(self._touched)
         self._reserved: dict[int, int] = {}
         self._waiters = 0
         self._changed = threading.Condition(threading.RLock())
@@ -125,6 +127,7 @@ class MemoryTier:
             for request in waiting:
                 request.models.append(model)
             self.table[model.id] = resident
+            self._order.add(model.id)
             if before is not None:
                 self._leave(before)
             self._changed.notify_all()
@@ -151,11 +154,15 @@ class MemoryTier:
         """Drop what is remembered of a version that is gone."""
         self._past.pop(key, None)
 
-    def alive(self) -> set[tuple[ModelId, str]]:
-        """Every model that is in memory, with its fingerprint: those in the table, and replaced ones still in use."""
+    def holds(self, key: ModelId, fingerprint: str) -> bool:
+        """Whether a model of these files is in memory, a replaced one that a request still uses counted."""
         with self._changed:
             self._sweep()
-            return {(resident.model.id, resident.model.fingerprint) for resident in (*self.table.values(), *self._leaving)}
+            return any(
+                resident.model.id == key and resident.model.fingerprint == fingerprint
+                for resident in (self.table.get(key), *self._leaving)
+                if resident is not None
+            )
 
     def status(self) -> TierStatus:
         """How full the tier is, loads in flight and models in use counted."""
@@ -198,16 +205,24 @@ class MemoryTier:
         if self._limit is None and self.budget is None:
             return True
         while not self._fits(size):
-            held = lease.held()
-            free = [resident for key, resident in self.table.items() if key not in keep and id(resident.model) not in held]
-            if not free:
+            key = self._order.take(self._free(keep))
+            if key is None:
                 return False
-            victim = min(free, key=lambda resident: resident.touched)
-            del self.table[victim.model.id]
+            victim = self.table.pop(key)
             if id(victim.model) in lease.held():
-                self.table[victim.model.id] = victim  # a request took it at the last moment
+                self.table[key] = victim  # a request took it at the last moment
+                self._order.add(key)
             else:
-                self._past[victim.model.id] = victim.touched, victim.last_access
-                self._evicted(victim.model.id)
+                self._past[key] = victim.touched, victim.last_access
+                self._evicted(key)
                 self._freed(victim)
         return True
+
+    def _free(self, keep: Collection[ModelId]) -> Callable[[ModelId], bool]:
+        """Whether a model in the table may leave: it is not to be kept, and no request that runs now holds it."""
+        held = lease.held()
+        return lambda key: key not in keep and id(self.table[key].model) not in held
+
+    def _touched(self, key: ModelId) -> int | None:
+        resident = self.table.get(key)
+        return resident.touched if resident is not None else None

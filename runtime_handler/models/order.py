@@ -39,6 +39,11 @@ class Order(NamedTuple):
         return ceil(self.files.bytes * MEMORY_FACTOR)
 
     @property
+    def copied(self) -> bool:
+        """Whether its files are loaded from the disk tier."""
+        return self.listed is None or self.listed.in_place is None
+
+    @property
     def in_place(self) -> Path | None:
         """The folder to load it from when its files need no copy."""
         place = self.listed.in_place if self.listed is not None else None

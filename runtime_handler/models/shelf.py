@@ -139,7 +139,8 @@ class Shelf:
             if self.version(key) is None:
                 self._let_go(key)  # deleted while it was being loaded
             self._pending.add(key.name)  # its files may have changed meanwhile
-            self.choose(key.name)
+            if self.latest.get(key.name) != key:
+                self.choose(key.name)
 
     def _let_go(self, key: ModelId) -> None:
         self.memory.drop(key)

@@ -22,6 +22,9 @@ from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of, jo
 LARGE_MODEL = 8 * 2**20
 """Bytes of a model's file from which on its runs are spread over cores; a smaller one takes less than a millisecond."""
 
+REMEMBERED = 10_000
+"""Files of which is remembered what their first load told, so that a cache loads them again in less time."""
+
 Feed = dict[str, Any]
 """Input name -> numpy array."""
 
@@ -73,6 +76,13 @@ class OnnxModel(NamedTuple):
         if any(part is None for part in parts):
             return None
         return [[part[caller] for part in parts if part is not None] for caller in range(len(rows))]
+
+
+class Proven(NamedTuple):
+    """What loading a file for the first time told: its inputs, and that it runs, as long as its size, time and inode stay."""
+
+    facts: tuple[int, int, int]
+    inputs: tuple[InputSignature, ...]
 
 
 class Loaded(NamedTuple):
@@ -138,6 +148,7 @@ class OnnxPredictorType:
         self._batching = spec.batching
         self._names = [path.name for path in spec.models.paths] if spec.models else []
         self._threads = max(1, _cpus() // spec.processes_per_replica)
+        self._proven: dict[str, Proven] = {}
 
     def load(self, path: Path, name: str) -> Loaded:  # noqa: ARG002  all models load alike
         """The session of the one `.onnx` file in `path`, probed. Raises onnxruntime's errors."""
@@ -145,15 +156,20 @@ class OnnxPredictorType:
         from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
         file = os.path.join(path, next(name for name in os.listdir(path) if name.endswith(".onnx")))  # noqa: PTH118, PTH208 - a cache loads often, and small models load in half a millisecond
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads if os.stat(file).st_size >= LARGE_MODEL else 1  # noqa: PTH116
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_cpu_mem_arena = False
+        stat = os.stat(file)  # noqa: PTH116
+        facts = stat.st_size, stat.st_mtime_ns, stat.st_ino
+        options = _options(self._threads if stat.st_size >= LARGE_MODEL else 1)
         session = onnxruntime.InferenceSession(file, options, providers=_providers())
-        described = session.get_inputs()
-        model = OnnxModel(session, tuple(map(_signature, described)), InvalidArgument)
-        probe(model, described)
+        proven = self._proven.get(file)
+        if proven is not None and proven.facts == facts:
+            model = OnnxModel(session, proven.inputs, InvalidArgument)
+        else:
+            described = session.get_inputs()
+            model = OnnxModel(session, tuple(map(_signature, described)), InvalidArgument)
+            probe(model, described)
+            if len(self._proven) >= REMEMBERED:
+                self._proven.clear()
+            self._proven[file] = Proven(facts, model.inputs)
         if self._batching is None:
             return Loaded(model, model.run)
         from runtime_handler.predictors.batching import Batcher  # here, for most APIs do without
@@ -202,6 +218,18 @@ def _signature(described: Any) -> InputSignature:
 def _shape(dimensions: Sequence[Any]) -> Shape:
     """Named dimensions are unknown, anything else that is no number is 1: Cortex 0.22."""
     return tuple(size if isinstance(size, int) else -1 if isinstance(size, str) else 1 for size in dimensions)
+
+
+@cache
+def _options(threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = False
+    return options
 
 
 @cache

@@ -21,7 +21,8 @@ from runtime_handler.errors import BadModelInput
 from runtime_handler.models import lease
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
-from runtime_handler.predictors.onnx import LARGE_MODEL, OnnxClient, OnnxPredictorType
+from runtime_handler.predictors import onnx as onnx_predictor
+from runtime_handler.predictors.onnx import LARGE_MODEL, OnnxClient, OnnxPredictorType, probe
 from runtime_handler.predictors.python import PythonClient
 from runtime_handler.predictors.tensorflow import TensorFlowClient
 from tests.runtime_handler.harness import ROOT
@@ -302,6 +303,26 @@ def test_a_model_is_run_once_before_it_serves(tmp_path: Path, data: bytes, loads
     if loads:
         assert load(tmp_path, "m").model.inputs
     else:
+        with pytest.raises(Exception, match="Reshape"):
+            load(tmp_path, "m")
+
+
+def test_only_what_is_new_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache loads the same file again and again: it is run and asked for its inputs the first time, and when it changed."""
+    runs = []
+    monkeypatch.setattr(onnx_predictor, "probe", lambda *model: runs.append(probe(*model)))
+    spec = PredictorSpec(type="onnx", path="predictor.py", models=ModelsSpec(paths=(ModelPath(name="m", path="m"),)))
+    load = OnnxPredictorType(spec, object()).load
+    file = tmp_path / "model.onnx"
+    file.write_bytes(a_model_of(RESHAPE, [-1, 2], ["batch", 4]))
+    first, again = load(tmp_path, "m"), load(tmp_path, "m")
+    assert len(runs) == 1
+    assert again.model.inputs == first.model.inputs
+    assert again.run({"x": numpy.ones((1, 4), numpy.float32)})[0].shape == (2, 2)
+    file.write_bytes(a_model_of(RESHAPE, [-1, 3], ["batch", 6]))
+    assert [each.shape for each in load(tmp_path, "m").model.inputs] == [(-1, 6)]
+    file.write_bytes(a_model_of(RESHAPE, [5, 7], [1, 4]))
+    for _ in range(2):
         with pytest.raises(Exception, match="Reshape"):
             load(tmp_path, "m")
 

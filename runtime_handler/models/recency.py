@@ -1,0 +1,50 @@
+"""Which of many keys was used the longest ago, where a use must cost nothing: uses raise a number that is read only here."""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+
+
+class Recency(Generic[Key]):
+    """Keys, in a heap by the number of the last use that was seen; a key that was used since sinks when it is looked at.
+
+    So finding one of n keys takes some log n steps, not n, and the order is exact. For one thread at a time.
+    """
+
+    def __init__(self, last_use: Callable[[Key], int | None]) -> None:
+        """`last_use` tells the number of a key's last use, higher ones being later; None when there is no such key any more."""
+        self._last_use = last_use
+        self._heap: list[tuple[int, Key]] = []
+        self._known: set[Key] = set()
+
+    def add(self, key: Key) -> None:
+        """Take in a key, if it is new."""
+        if key not in self._known and (used := self._last_use(key)) is not None:
+            self._known.add(key)
+            heappush(self._heap, (used, key))
+
+    def take(self, free: Callable[[Key], bool]) -> Key | None:
+        """Of the keys that are `free` the one that was used the longest ago, taken out; None when none is."""
+        passed: list[tuple[int, Key]] = []
+        found = None
+        while self._heap:
+            noted, key = self._heap[0]
+            used = self._last_use(key)
+            if used is not None and used != noted:
+                heapreplace(self._heap, (used, key))
+                continue
+            heappop(self._heap)
+            if used is None:
+                self._known.remove(key)
+            elif free(key):
+                self._known.remove(key)
+                found = key
+                break
+            else:
+                passed.append((noted, key))
+        if passed:
+            self._heap += passed
+            heapify(self._heap)
+        return found
