@@ -6,7 +6,8 @@ Where to look, from the files to the request::
     source.py     what a place of files can do    s3.py, bucket.py, local.py, places.py    the places
     scan.py       one look at all model paths     pins.py      desired state beside the models
     catalog.py    what exists and has settled     choice.py    what "latest" means, what is worth loading
-    disk.py       the disk tier, records.py       memory.py    the memory tier, lease.py    who holds what
+    disk.py       the disk tier                   memory.py    the memory tier, lease.py    who holds what
+    store.py      its folder, records.py          recency.py   what was used the longest ago
     order.py      one version to load             admission.py the order in which room is taken
     loads.py      one load for all who wait       failures.py  what failed, when it is tried again
     workers.py    the threads of loads            reclaim.py   memory back to the system

@@ -28,6 +28,7 @@ from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.refusals import absent, loading, unavailable, unknown
 from runtime_handler.models.scan import Replica, Scanner, Scans
 from runtime_handler.models.shelf import Shelf
+from runtime_handler.models.store import Store
 from runtime_handler.models.updates import Updates
 from runtime_handler.models.version import requested_version
 from runtime_handler.models.workers import Workers
@@ -81,7 +82,8 @@ def open_manager(
         evicted=lambda _: recorder.record("ModelEviction", 1),
         freed=lambda resident: reclaimer.freed(resident.model.value, resident.bytes),
     )
-    disk = DiskTier(store / api_name, spec.disk_cache_size, spec.disk_cache_bytes, memory)
+    versions = Store(store / api_name)
+    disk = DiskTier(versions, spec.disk_cache_size, spec.disk_cache_bytes, memory)
 
     def open_loads(finished: Callable[[ModelId], None]) -> Loads:
         return Loads(
@@ -103,7 +105,7 @@ def open_manager(
         from runtime_handler.models.shared_scans import SharedScans, may_share  # here, for most replicas are one process
 
         if may_share(spec):
-            scanner = SharedScans(scanner, spec, places, disk.scans, replica)
+            scanner = SharedScans(scanner, spec, places, versions.scans, replica)
     rules = Rules(layout=layout, settle_s=settle_s, marker=marker)
     updates = Updates(shelf, scanner, rules=rules, recorder=recorder, clock=clock, pause=pause)
     return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)

@@ -14,12 +14,13 @@ from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import ModelId
 from runtime_handler.models.records import dump_record, load_record
 from runtime_handler.models.source import StoredObject, fingerprint
+from runtime_handler.models.store import Store
 
 KEY = ModelId("a", 1)
 
 
 def a_tier(root: Path, limit: int | None = None, budget: int | None = None) -> DiskTier:
-    tier = DiskTier(root / "api", limit, budget, MemoryTier(None, None, clock=lambda: 0.0))
+    tier = DiskTier(Store(root / "api"), limit, budget, MemoryTier(None, None, clock=lambda: 0.0))
     tier.open()
     return tier
 
