@@ -1,7 +1,6 @@
 """Which of many keys was used the longest ago, where a use must cost nothing: uses raise a number that is read only here."""
 
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush, heapreplace
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -18,15 +17,21 @@ class Recency(Generic[Key]):
         self._last_use = last_use
         self._heap: list[tuple[int, Key]] = []
         self._known: set[Key] = set()
+        self._new: list[Key] = []
 
     def add(self, key: Key) -> None:
         """Take in a key, if it is new."""
-        if key not in self._known and (used := self._last_use(key)) is not None:
+        if key not in self._known:
             self._known.add(key)
-            heappush(self._heap, (used, key))
+            self._new.append(key)
 
     def take(self, free: Callable[[Key], bool]) -> Key | None:
         """Of the keys that are `free` the one that was used the longest ago, taken out; None when none is."""
+        from heapq import heapify, heappop, heappush, heapreplace  # here: where nothing is limited, nobody has to leave
+
+        for key in self._new:
+            heappush(self._heap, (-1, key))
+        self._new.clear()
         passed: list[tuple[int, Key]] = []
         found = None
         while self._heap:
