@@ -1,4 +1,8 @@
-"""What 30 cold loads do to the requests of a warm model beside them: percentiles are printed as ratios, not asserted."""
+"""What 30 cold loads do to the requests of a warm model beside them: percentiles are printed as ratios, not asserted.
+
+Beside each figure stands what no server can do better: the same loads without our code in the same interpreter, and, over
+HTTP, the same loads in a server of their own, which shares nothing but the machine.
+"""
 
 import json
 import os
@@ -10,6 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +141,7 @@ def report(where: str, kind: str, rounds: list[Figures]) -> None:
 def test_cold_loads_beside_a_warm_model(tmp_path: Path, kind: str, load: Callable[[Path, str], Any]) -> None:
     """In one process without a server, where a look-up and a run are all that a request is, the warm model answers throughout."""
     model, given = an_onnx_model(), {"x": numpy.ones((1, WIDTH), dtype=numpy.float32)}
-    rounds = []
+    rounds, bare = [], []
     for number in range(ROUNDS):
         bucket = FakeBucket(Clock())
         for name in ("warm", *COLD):
@@ -158,7 +163,10 @@ def test_cold_loads_beside_a_warm_model(tmp_path: Path, kind: str, load: Callabl
         rounds.append(figures(ask, load_cold))
         workers.close()
         assert all(status.memory for status in manager.status())
+        folders = [path.parent for path in sorted((tmp_path / str(number)).rglob("model.onnx"))]
+        bare.append(figures(ask, lambda folders=folders: [load(folder, "cold") for folder in folders]))  # type: ignore[misc]
     report("in the process", kind, rounds)
+    report("in the process, by a plain loop", kind, bare)
 
 
 @contextmanager
@@ -185,12 +193,16 @@ def test_cold_loads_beside_a_warm_model_over_http(tmp_path: Path, kind: str, loa
         (folder / "model.onnx").write_bytes(model)
     models = ModelsSpec(dir=str(tmp_path / "models"), cache_size=len(COLD) + 1, disk_cache_size=len(COLD) + 1)
     context = write_context(tmp_path / "context", {"predictor.py": PREDICTOR}, a_spec(models=models, threads_per_process=2))
-    rounds = []
-    for number in range(ROUNDS):
-        store = {"CXPACK_MODEL_STORE": str(tmp_path / f"store{number}"), "CXPACK_SETTLE_SECONDS": "0"}
-        with serving(context, **store, **loads) as server, asker(server) as warm, asker(server) as cold:
-            for _ in range(100):
-                warm("warm")
-            rounds.append(figures(partial(warm, "warm"), partial(lambda cold: [cold(name) for name in COLD], cold)))
-            assert server.client.get("/-/status").json()["cache"]["memory"]["used"] == len(COLD) + 1
-    report("over HTTP", kind, rounds)
+    settings = {"CXPACK_SETTLE_SECONDS": "0", **loads}
+    rounds: dict[bool, list[Figures]] = {False: [], True: []}
+    for number, apart in product(range(ROUNDS), rounds):
+        stores = [{"CXPACK_MODEL_STORE": str(tmp_path / f"{number}-{apart}-{which}")} for which in range(2)]
+        with serving(context, **settings, **stores[0]) as server, serving(context, **settings, **stores[1]) as other:
+            loading = other if apart else server
+            with asker(server) as warm, asker(loading) as cold:
+                for _ in range(100):
+                    warm("warm")
+                rounds[apart].append(figures(partial(warm, "warm"), partial(lambda cold: [cold(name) for name in COLD], cold)))
+                assert loading.client.get("/-/status").json()["cache"]["memory"]["used"] == len(COLD) + (not apart)
+    report("over HTTP", kind, rounds[False])
+    report("over HTTP, in a server of their own", kind, rounds[True])
