@@ -15,7 +15,10 @@ BOOKKEEPING = ".cxpack/"
 """The folder beside models where cxpack keeps desired state; no part of any model."""
 
 _SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+_LONGEST = 1024
+_DEEPEST = 100
+"""Bytes of a path, as in S3, and folders in it, which the standard library removes by recursion."""
 
 
 class Layout(NamedTuple):
@@ -101,14 +104,22 @@ def read_models(paths: Iterable[str], layout: Layout) -> tuple[Mapping[str, Foun
 
 def unusable(path: str) -> str | None:
     """Why an object of that name cannot be written below a folder of ours; None when it can."""
-    if _CONTROL.search(path):
-        return f"the name {path!r} holds a backslash or a control character"
+    if _UNWRITABLE.search(path):
+        return f"the name {_short(path)} holds a backslash, a control character or bytes that are no UTF-8"
+    if len(path.encode()) > _LONGEST:
+        return f"the name {_short(path)} is longer than {_LONGEST} bytes"
+    if path.count("/") > _DEEPEST:
+        return f"the name {_short(path)} is in more than {_DEEPEST} folders"
     for segment in path.split("/"):
         if segment in {"", ".", ".."}:
-            return f"the name {path!r} holds an empty, `.` or `..` folder"
+            return f"the name {_short(path)} holds an empty, `.` or `..` folder"
         if len(segment.encode()) > 255:
-            return f"the name {path[:40]!r}... holds a part of more than 255 bytes"
+            return f"the name {_short(path)} holds a part of more than 255 bytes"
     return None
+
+
+def _short(path: str) -> str:
+    return repr(path) if len(path) <= 80 else f"{path[:40]!r}..."
 
 
 def _canonical_first(folder: str) -> tuple[int, bool, str]:

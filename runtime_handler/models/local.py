@@ -1,16 +1,21 @@
 """A folder of the local disk as a source of models, live or packed into the image."""
 
+import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from errno import ELOOP, ENOENT
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_IMODE
 
 from runtime_handler.models.source import SourceChanged, SourceError, SourceTooLarge, StoredObject
 
+log = logging.getLogger("cxpack.models")
+
 _BLOCK = 1 << 20
+_UNREADABLE = "cannot be read"
 
 
 class LocalSource:
@@ -24,23 +29,28 @@ class LocalSource:
         self._root = root
         self._packed = packed
         self._digests: dict[str, tuple[tuple[int, ...], str]] = {}
+        self._told: set[str] = set()
         self._lock = threading.Lock()
         self.in_place = root if packed else None
 
     def __str__(self) -> str:
-        return str(self._root)
+        return f"{self._root}/"
 
     def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
-        """Every regular file below the root. Raises SourceError when the disk fails."""
+        """Every regular file below the root; what cannot be read counts as a file, so that only its version is not served.
+
+        Raises SourceError when the root itself cannot be listed.
+        """
         try:
-            root = self._root.resolve()
-            found = list(self._walk(root, root, "")) if root.is_dir() else []
+            root = os.path.realpath(self._root)
+            found = sorted(self._walk(root)) if Path(root).is_dir() else []
         except OSError as error:
             raise SourceError(f"{self._root} cannot be listed: {error}") from error
         if at_most is not None and len(found) > at_most:
             raise SourceTooLarge(f"{self._root} holds more than {at_most} files")
         with self._lock:
             self._digests = {item.path: self._digests[item.path] for item in found if item.path in self._digests}
+        self._tell(found)
         return found
 
     def find(self, name: str) -> Sequence[StoredObject]:
@@ -63,7 +73,13 @@ class LocalSource:
 
     def gone(self, path: str) -> bool:
         """Whether there is no such file."""
-        return not os.path.lexists(self._root / path)
+        try:
+            os.lstat(self._root / path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError as error:
+            raise SourceError(f"{self._root / path} cannot be asked for: {error}") from error
+        return False
 
     def fetch(self, objects: Iterable[StoredObject], folder: str, target: Path) -> None:
         """Copy the objects; each is compared with its listing after the copy."""
@@ -82,20 +98,33 @@ class LocalSource:
         """The clock that stamps the files."""
         return time.time()
 
-    def _walk(self, root: Path, folder: Path, prefix: str) -> Iterator[StoredObject]:
-        with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                path = prefix + entry.name
-                if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+    def _walk(self, root: str) -> Iterator[StoredObject]:
+        """What lies below; without recursion, for folders may be deep. Each entry comes with the folders that it lies in."""
+        pending = [("", entry, frozenset({root})) for entry in os.scandir(root)]
+        while pending:
+            prefix, entry, above = pending.pop()
+            path = prefix + entry.name
+            try:
+                real = _followed(entry, root, above)
+                if real is None:
                     continue
-                try:
-                    if entry.is_dir():
-                        yield from self._walk(root, Path(entry.path), f"{path}/")
-                    elif entry.is_file():
-                        stat = entry.stat()
-                        yield StoredObject(path, stat.st_size, self._etag(path, entry.path, stat), stat.st_mtime)
-                except FileNotFoundError:
-                    continue  # removed while we listed: the next listing shows it so
+                if entry.is_dir():
+                    here = above | {real}
+                    pending += [(f"{path}/", below, here) for below in os.scandir(real)]
+                elif entry.is_file():
+                    stat = entry.stat()
+                    yield StoredObject(path, stat.st_size, self._etag(path, real, stat), stat.st_mtime)
+            except FileNotFoundError:
+                continue  # removed while we listed: the next listing shows it so
+            except OSError as error:
+                yield _unreadable(path, error)
+
+    def _tell(self, found: Iterable[StoredObject]) -> None:
+        """Tell the log of what cannot be read, when it begins."""
+        unreadable = {item.path: item.etag for item in found if item.etag.startswith(_UNREADABLE)}
+        for path in unreadable.keys() - self._told:
+            log.warning("%s: %r %s", self._root, path, unreadable[path])
+        self._told = set(unreadable)
 
     def _etag(self, path: str, file: str, stat: os.stat_result) -> str:
         facts = _facts(stat)
@@ -105,6 +134,24 @@ class LocalSource:
         if known is None or known[0] != facts:
             known = self._digests[path] = (facts, _digest(Path(file)))
         return known[1]
+
+
+def _followed(entry: os.DirEntry[str], root: str, above: Collection[str]) -> str | None:
+    """Where an entry leads; None for a link to nothing, out of the root, or back to a folder that it lies in."""
+    if not entry.is_symlink():
+        return entry.path
+    try:
+        real = os.path.realpath(entry.path, strict=True)
+    except OSError as error:
+        if error.errno in {ENOENT, ELOOP}:
+            return None
+        raise
+    return real if real not in above and Path(real).is_relative_to(root) else None
+
+
+def _unreadable(path: str, error: OSError) -> StoredObject:
+    """What stands for a file or folder that the disk does not let us read: the version that it is part of cannot be loaded."""
+    return StoredObject(path, 0, f"{_UNREADABLE}: {error.strerror}", 0.0)
 
 
 def _facts(stat: os.stat_result) -> tuple[int, ...]:

@@ -15,10 +15,16 @@ log = logging.getLogger("cxpack.models")
 
 PINS = f"{BOOKKEEPING}pins.json"
 
+LARGEST = 1 << 20
+"""Bytes of a pins.json that is read: some ten thousand pins."""
+
 
 def parse_pins(text: bytes) -> Mapping[str, int]:
     """The pins of a pins.json. Raises ValueError when the text is none."""
-    data = json.loads(text)
+    try:
+        data = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(data, dict) or not all(type(version) is int for version in data.values()):
         raise ValueError("it must be a JSON object of model names and integer versions")
     return data
@@ -45,6 +51,8 @@ class Pins:
         etag, pins = self._known.get(key, ("", {}))
         if etag != item.etag:
             try:
+                if item.size > LARGEST:
+                    raise ValueError(f"it holds more than {LARGEST} bytes")
                 pins = parse_pins(source.read(folder + PINS))
             except SourceError:
                 return pins

@@ -1,9 +1,10 @@
 """A prefix of an S3 bucket as a source of models: listings and conditional, parallel, ranged GETs through obstore.
 
 obstore lists at a sixteenth of boto3's CPU, and lacks two things that are made up for here. It refuses a whole listing
-for one key with an empty, `.` or `..` part: such a bucket is listed with boto3. It drops the slash at the end of a key,
-which makes the "folders" that S3's console creates look like empty files: an empty object is asked for by its own name, once.
-The same holds for "folders" with content, which few tools write; those are found out when they are fetched.
+for one key with an empty, `.` or `..` part, or with a character that XML lacks: such a bucket is listed with boto3. It
+drops the slash at the end of a key, which makes the "folders" that S3's console creates look like empty files: an empty
+object is asked for by its own name, once. The same holds for "folders" with content, which few tools write; those are
+found out when they are fetched.
 """
 
 import os
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _PARALLEL = 16
 _PART = 16 << 20
 _PAGE = 1000
+_UNREADABLE = "invalid list response"
 _PERMANENT = (
     "NoSuchBucket",
     "AccessDenied",
@@ -53,10 +55,10 @@ class S3Source:
             return self._boto3_list(at_most)
         try:
             return self._without_folders(self._obstore_list(at_most))
-        except obstore.exceptions.InvalidPathError:
-            self._odd = True
-            return self._boto3_list(at_most)
         except (obstore.exceptions.BaseError, OSError) as error:
+            if isinstance(error, obstore.exceptions.InvalidPathError) or _UNREADABLE in str(error):
+                self._odd = True
+                return self._boto3_list(at_most)
             if self._bucket.follow_region():
                 return self.list(at_most)
             raise self._failure("cannot be listed", "", error) from error
@@ -70,10 +72,22 @@ class S3Source:
             for chunk in obstore.list(self._bucket.store, self._prefix or None, offset=key[:-1], chunk_size=_PAGE):
                 return [self._stored(item) for item in chunk if item["path"] == key]
         except (obstore.exceptions.BaseError, OSError) as error:
+            if isinstance(error, obstore.exceptions.InvalidPathError) or _UNREADABLE in str(error):
+                return self._ask_for(name)  # an odd key stands behind it on the page
             if self._bucket.follow_region():
                 return self.find(name)
             raise self._failure("cannot be listed", name, error) from error
         return []
+
+    def _ask_for(self, name: str) -> Sequence[StoredObject]:
+        import obstore
+
+        try:
+            return [self._stored(obstore.head(self._bucket.store, self._prefix + name))]
+        except FileNotFoundError:
+            return []
+        except (obstore.exceptions.BaseError, OSError) as error:
+            raise self._failure("cannot be asked for", name, error) from error
 
     def fetch(self, objects: Iterable[StoredObject], folder: str, target: Path) -> None:
         """GET every object, 16 requests at a time, large ones in ranges; each holds only while the ETag is the listed one."""

@@ -96,7 +96,7 @@ class Scanner:
         pins = self._pins.read(source, "", objects)
         models = {}
         for name, found in _by_folder(objects).items():
-            if f"{name}/" != BOOKKEEPING and unusable(name) is None:
+            if f"{name.lower()}/" != BOOKKEEPING and unusable(name) is None:  # some disks take .CXPACK for the same
                 folder = source.in_place and source.in_place / name
                 models[name] = Listed(
                     source=source, folder=f"{name}/", objects=tuple(found), now=now, in_place=folder, pin=pins.get(name)

@@ -66,5 +66,5 @@ def fingerprint(objects: Iterable[StoredObject]) -> str:
     """A digest of paths, sizes and ETags: equal when the files are, whenever they were written."""
     digest = hashlib.sha256()
     for item in sorted(objects):
-        digest.update(f"{item.path}\0{item.size}\0{item.etag}\0".encode())
+        digest.update(f"{item.path}\0{item.size}\0{item.etag}\0".encode(errors="surrogatepass"))  # a local name may be no UTF-8
     return digest.hexdigest()[:32]

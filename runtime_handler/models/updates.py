@@ -169,7 +169,7 @@ def _warn(before: Catalog, catalog: Catalog) -> None:
         if known is model:
             continue
         if model.stray and (known is None or known.stray != model.stray):
-            log.warning("%s: %d files belong to no version, such as %s", title(name), len(model.stray), model.stray[0])
+            log.warning("%s: %d files belong to no version, such as %r", title(name), len(model.stray), model.stray[0])
         for number, version in model.versions.items():
             old = known.versions.get(number) if known is not None else None
             if (

@@ -85,7 +85,11 @@ def test_files_that_belong_to_no_version_are_told() -> None:
         (PYTHON, ["Vocab.txt", "vocab.txt"], "Vocab.txt and vocab.txt differ in case alone"),
         (PYTHON, ["../etc/passwd"], "the name '../etc/passwd' holds an empty, `.` or `..` folder"),
         (PYTHON, ["a//b"], "the name 'a//b' holds an empty, `.` or `..` folder"),
-        (PYTHON, ["a\\b"], r"the name 'a\\b' holds a backslash or a control character"),
+        (PYTHON, ["a\\b"], r"the name 'a\\b' holds a backslash, a control character or bytes that are no UTF-8"),
+        (PYTHON, ["\x9b2J"], r"the name '\x9b2J' holds a backslash, a control character or bytes that are no UTF-8"),
+        (PYTHON, ["\udcff"], r"the name '\udcff' holds a backslash, a control character or bytes that are no UTF-8"),
+        (PYTHON, ["é/" * 60 + "x" * 845], "the name 'é/é/é/é/é/é/é/é/é/é/é/é/é/é/é/é/é/é/é/é/'... is longer than 1024 bytes"),
+        (PYTHON, ["d/" * 101 + "x"], "the name 'd/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/d/'... is in more than 100 folders"),
     ],
 )
 def test_problems_are_sentences(layout: Layout, paths: Sequence[str], problem: str) -> None:

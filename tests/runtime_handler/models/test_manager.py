@@ -473,6 +473,21 @@ def test_a_pin_decides_what_latest_means(tmp_path: Path) -> None:
     assert manager.get("a").value == "two"
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": 1}' + " " * (1 << 20), '{"a": 1.5}', b"\xff\xff"])
+def test_pins_that_cannot_be_read_are_told_and_not_obeyed(tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str) -> None:
+    """Nested without end, of a megabyte, of another form: the scan goes on without them."""
+    bucket = a_bucket(a__1__model="one", a__2__model="two")
+    bucket.put("models/.cxpack/pins.json", text)
+    assert started(a_manager(tmp_path, bucket)).get("a").value == "two"
+    assert "s3://fake/models/.cxpack/pins.json is not obeyed: " in caplog.text
+
+
+def test_our_own_folder_is_no_model_however_it_is_spelt(tmp_path: Path) -> None:
+    """Disks that do not tell `.CXPACK` from `.cxpack` would mix our records with a model's files."""
+    manager = started(a_manager(tmp_path, a_bucket(**{".CXPACK__1__model": "x", "a__1__model": "one"})))
+    assert {status.name for status in manager.status()} == {"a"}
+
+
 def test_metadata_is_cortexs(tmp_path: Path) -> None:
     """Versions are strings in order, timestamps whole Unix seconds."""
     manager = started(a_manager(tmp_path, a_bucket(a__2__model="x", a__10__model="y")))

@@ -176,6 +176,50 @@ def test_a_server_that_is_away_is_an_error_and_no_deletion(aws: None, monkeypatc
     assert not error.value.permanent
 
 
+def test_an_odd_neighbour_hides_no_file(moto: str, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model path that is a file is found although a key behind it on the page is none that could be listed."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
+    bucket = RemoteBucket(moto)
+    for key in ("m/a.onnx", "m/b//x"):
+        bucket.put(key)
+    source = bucket.source("m")
+    [found] = source.find("a.onnx")
+    assert (found.path, found.size) == ("a.onnx", 1)
+    assert found == next(item for item in source.list() if item.path == "a.onnx")
+    assert source.find("a.onn") == []
+
+
+class _Nul(BaseHTTPRequestHandler):
+    """A store that writes a key with a NUL as S3 does: as a reference that XML forbids, unless names are to be encoded."""
+
+    def do_GET(self) -> None:
+        nul = b"%00" if "encoding-type=url" in self.path else b"&#x0;"
+        facts = b"<LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>e</ETag><Size>1</Size>"
+        found = b"<Contents><Key>m/%s</Key>" + facts + b"</Contents>"
+        head = b"<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+        body = b"<ListBucketResult>%s%s%s</ListBucketResult>" % (head, found % (b"a" + nul), found % b"b")
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_HEAD(self) -> None:
+        self.send_response_only(403)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def test_a_name_that_xml_cannot_hold_does_not_hide_the_others(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listing that cannot be parsed is asked for again in a form that can."""
+    with HTTPServer(("127.0.0.1", 0), _Nul) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+        assert [item.path for item in S3Source(Bucket("bucket"), "m").list()] == ["a\0", "b"]
+        server.shutdown()
+
+
 class _Elsewhere(BaseHTTPRequestHandler):
     """A store whose clock is an hour behind, and whose bucket is in another region."""
 
