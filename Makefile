@@ -68,7 +68,8 @@ GATES := CXPACK_GATE_CACHE_SECONDS=600 CXPACK_GATE_FLIGHTS=20 CXPACK_GATE_UPLOAD
 gates: setup
 	env $(GATES) $(BIN)/python -m pytest -s -v --timeout 1500 tests/faults tests/runtime_handler/models/test_memory.py \
 		tests/runtime_handler/models/test_manager.py::test_made_up_versions_cost_nothing \
-		tests/benchmarks/test_models.py tests/benchmarks/test_isolation.py tests/benchmarks/test_cdk_app.py
+		tests/benchmarks/test_models.py tests/benchmarks/test_isolation.py tests/benchmarks/test_swaps.py \
+		tests/benchmarks/test_cdk_app.py
 
 # The speed table: under 15 minutes on two idle cores; with wrk (`apt-get install wrk`) the rows under load, too.
 bench: setup

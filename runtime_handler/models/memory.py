@@ -4,6 +4,7 @@ A slot is reserved before a load begins. It is freed by the least recently used 
 a model that was replaced or deleted while a request uses it keeps its slot until that request ends.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -19,14 +20,18 @@ next_use = count().__next__
 
 
 class Resident:
-    """One loaded version. `touched` orders uses, `last_access` is Unix seconds, `bytes` what the budget counts."""
+    """One loaded version. `touched` orders uses, `last_access` is Unix seconds, `bytes` what the budget counts.
 
-    __slots__ = ("bytes", "last_access", "model", "touched")
+    `left` is when it was replaced or deleted, Unix seconds.
+    """
+
+    __slots__ = ("bytes", "last_access", "left", "model", "touched")
 
     def __init__(self, model: Model, bytes: int) -> None:
         self.model = model
         self.bytes = bytes
         self.last_access: float | None = None
+        self.left = math.inf
         self.touched = next_use()
 
 
@@ -164,6 +169,15 @@ class MemoryTier:
                 if resident is not None
             )
 
+    def overdue(self, seconds: float) -> list[ModelId]:
+        """Models that were replaced or deleted that long ago, and that a request still holds; each is told once."""
+        with self._changed:
+            self._sweep()
+            found = [resident for resident in self._leaving if resident.left + seconds <= self._clock()]
+            for resident in found:
+                resident.left = math.inf
+            return [resident.model.id for resident in found]
+
     def status(self) -> TierStatus:
         """How full the tier is, loads in flight and models in use counted."""
         with self._changed:
@@ -188,6 +202,7 @@ class MemoryTier:
 
     def _leave(self, resident: Resident) -> None:
         lease.watch(self._wake)  # before the look at who holds it: nobody may let go unseen
+        resident.left = self._clock()
         self._leaving.append(resident)
         self._sweep()
 

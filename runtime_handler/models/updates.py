@@ -25,6 +25,9 @@ PARTIAL_PATIENCE_S = 5.0
 KNOWN_PATIENCE_S = 1.0
 """How long a start waits for a store that does not answer, when the disk holds the models of an earlier run."""
 
+DRAIN_S = 60.0
+"""How long a request may use a model that was replaced or deleted before the log is told; it is never taken away."""
+
 ASKED = 16
 """Of how many models that vanished from a listing the store is asked by name, before the listing is believed."""
 
@@ -84,6 +87,13 @@ class Updates:
                 self._adopt(self._refresh(self._shelf.catalog, scan), wait=wait)
             self._shelf.disk.note_uses()
             self._shelf.loads.tidy()
+            for key in self._shelf.memory.overdue(DRAIN_S):
+                log.warning(
+                    "%s version %s was replaced or deleted %.0f s ago, and a request still uses it; its memory is not free",
+                    title(key.name),
+                    key.version,
+                    DRAIN_S,
+                )
         except Exception:  # the loop that calls this must outlive whatever happens; the loaded models keep serving
             log.exception("refreshing the models failed; the loaded ones keep serving")
         finally:

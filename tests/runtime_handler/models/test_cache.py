@@ -252,6 +252,29 @@ def test_a_load_waits_until_a_request_lets_go(tmp_path: Path) -> None:
     workers.close()
 
 
+@pytest.mark.parametrize("deleted", [False, True], ids=["replaced", "deleted"])
+def test_a_request_that_holds_a_former_model_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, deleted: bool
+) -> None:
+    """After a minute, the log says whose memory is not free yet, and says it once; the model is never taken from the request."""
+    bucket = a_bucket("a")
+    manager = started(tmp_path, bucket, None)
+    with Lease():
+        held = manager.get("a")
+        bucket.delete("models/a/")
+        if not deleted:
+            bucket.put("models/a/1/model", "A", age=60)
+        for _ in range(12):
+            bucket.clock.sleep(10)
+            manager.tick()
+            said = [record.getMessage() for record in caplog.records if "a request still uses it" in record.getMessage()]
+            assert len(said) == (bucket.clock() >= 1_000_000 + 20 + 60)
+        assert said[0].startswith("model 'a' version 1 was replaced or deleted 60 s ago")
+        assert held.value == "a"
+        assert manager.cache().memory.used == (1 if deleted else 2)
+    assert manager.cache().memory.used == (0 if deleted else 1)
+
+
 def test_a_model_that_can_never_fit_evicts_nobody(tmp_path: Path) -> None:
     """A model larger than the byte budget is refused; what is loaded stays."""
     bucket = a_bucket("a")
