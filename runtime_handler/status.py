@@ -1,5 +1,6 @@
 """`/-/status`: what one API has loaded, and how full its caches are."""
 
+import os
 from typing import Any
 
 from runtime_handler.models.model import CacheStatus, TierStatus
@@ -9,12 +10,17 @@ NO_MODELS = CacheStatus(memory=TierStatus(used=0, limit=None), disk=TierStatus(u
 
 
 def status_of(service: Service) -> dict[str, Any]:
-    """The body of `/-/status`; an API that is not ready has no models yet."""
+    """The body of `/-/status`; an API that is not ready has no models yet.
+
+    Each process of a replica has models of its own, and whichever gets the request answers: so with several, it says which.
+    """
     models = service.models
     cache = NO_MODELS if models is None else models.cache()
+    processes = service.spec.predictor.processes_per_replica
     return {
         "api": service.spec.name,
         "ready": service.ready,
+        **({"process": os.getpid(), "processes": processes} if processes > 1 else {}),
         "models": [] if models is None else [status._asdict() for status in models.status()],
         "cache": {"memory": cache.memory._asdict(), "disk": cache.disk._asdict()},
     }

@@ -1,11 +1,13 @@
 """The commands that speak of deployed APIs, against a server that speaks AWS's API."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import httpx
@@ -31,7 +33,7 @@ class Account:
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION)
 
-    def template(self, stack: str, value: str, logs: str) -> str:
+    def template(self, stack: str, value: str, logs: str, url: str) -> str:
         """The text of a template, stored where `cdk deploy` stores it, with the address that the CDK app puts into it."""
         project, environment, api = stack.split("-")
         address = f"https://s3.{REGION}.amazonaws.com/bootstrap/{value}.json"
@@ -42,14 +44,14 @@ class Account:
         }
         if logs:
             resources["Logs"] = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": logs}}
-        outputs = {"Url": {"Value": f"https://example.org/{value}"}, "Cost": {"Value": f"${len(value)} a month"}}
+        outputs = {"Url": {"Value": url or f"http://127.0.0.1:9/{value}"}, "Cost": {"Value": f"${len(value)} a month"}}
         text = json.dumps({"Resources": resources, "Outputs": outputs})
         self.client("s3").put_object(Bucket="bootstrap", Key=f"{value}.json", Body=text)
         return text
 
-    def deploy(self, stack: str, value: str, *, project: str = "shop", logs: str = "") -> None:
-        """Create or update a stack as `cdk deploy` does; `logs` names its log group."""
-        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value, logs)}
+    def deploy(self, stack: str, value: str, *, project: str = "shop", logs: str = "", url: str = "") -> None:
+        """Create or update a stack as `cdk deploy` does; `logs` names its log group, `url` is where its API is."""
+        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value, logs, url)}
         cloudformation = self.client("cloudformation")
         try:
             cloudformation.update_stack(**arguments)
@@ -92,11 +94,95 @@ def test_get_shows_the_file_and_the_account_side_by_side(
     header, old, one, two = (line.split() for line in capsys.readouterr().out.splitlines())
     assert header == ["api", "status", "version", "updated", "cost", "url"]
     assert old[:6] == ["old", "CREATE_COMPLETE", "(not", "in", "the", "file)"]
-    assert (one[:2], one[-4:]) == (["one", "CREATE_COMPLETE"], ["$2", "a", "month", "https://example.org/v1"])
+    assert (one[:2], one[-4:]) == (["one", "CREATE_COMPLETE"], ["$2", "a", "month", "http://127.0.0.1:9/v1"])
     assert two[:3] == ["two", "not", "deployed"]
     assert main(["get", "one", "--format", "json"]) == 0
-    [entry] = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    [entry] = json.loads(told.out)
     assert (entry["name"], entry["stack"], entry["in_file"], entry["cost"]) == ("one", "shop-dev-one", True, "$2 a month")
+    assert entry["models"] is None
+    assert "note: the models of one are not shown: http://127.0.0.1:9/v1 does not answer" in told.err
+
+
+class _Says(BaseHTTPRequestHandler):
+    """An API that answers every GET alike."""
+
+    answer: ClassVar[tuple[int, bytes]]
+
+    def do_GET(self) -> None:
+        status, body = self.answer
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def says() -> Iterator[tuple[str, type[_Says]]]:
+    """The address of an API, and what answers there."""
+    kind = type("Says", (_Says,), {})
+    with HTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/one", kind
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "shown"),
+    [
+        (
+            {"iris": {"versions": ["-1", "10"], "timestamps": [0, 86400]}},
+            [["iris", "-1", "1970-01-01", "00:00", "UTC"], ["iris", "10", "1970-01-02", "00:00", "UTC"]],
+        ),
+        ({"my-net-7": {"timestamp": 60}, "m--1": {"timestamp": 0}}, [["my-net", "7"], ["m", "-1"]]),
+        ({"_cortex_default": {"versions": ["1"], "timestamps": [0]}}, [["1", "1970-01-01"]]),
+        ({}, []),
+    ],
+    ids=["versions", "tensorflow", "one model", "none"],
+)
+def test_get_of_one_api_shows_its_models(
+    account: Account,
+    shop: Path,
+    capsys: pytest.CaptureFixture[str],
+    says: tuple[str, type[_Says]],
+    metadata: dict[str, object],
+    shown: list[list[str]],
+) -> None:
+    """Names, versions and the times of their files, as the API tells them of itself; the name of the one model is ours."""
+    url, kind = says
+    kind.answer = 200, json.dumps({"message": "make a prediction", "model_metadata": metadata}).encode()
+    account.deploy("shop-dev-one", "v1", url=url)
+    assert main(["get", "one"]) == 0
+    told = capsys.readouterr()
+    assert [line.split()[: len(row)] for line, row in zip(told.out.splitlines()[4:], shown, strict=True)] == shown
+    assert main(["get", "one", "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)[0]["models"]) == len(shown)
+    assert told.err == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [((403, b"{}"), "answered 403 Forbidden"), ((200, b"<html>"), "answered something else"), ((200, b"[]"), "something else")],
+)
+def test_get_goes_without_models_that_it_cannot_ask_for(
+    account: Account,
+    shop: Path,
+    capsys: pytest.CaptureFixture[str],
+    says: tuple[str, type[_Says]],
+    answer: tuple[int, bytes],
+    reason: str,
+) -> None:
+    """An API behind authorization, or that is none of ours, is shown without them, and the reason is said."""
+    url, kind = says
+    kind.answer = answer
+    account.deploy("shop-dev-one", "v1", url=url)
+    assert main(["get", "one"]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 2
+    assert reason in told.err
 
 
 def test_rollback_goes_to_the_template_before_the_current_one(
