@@ -17,6 +17,7 @@ from packager.fault import Fault
 from packager.grants import asks_aws, s3_grants
 from packager.images import FLAVOURS, base_image, python_version
 from packager.limits import limits
+from packager.memory_budget import budget_fits
 from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
 from packager.project import OutsideProject, ProjectFile, project_files
@@ -157,6 +158,7 @@ def _findings(api: CheckedApi) -> Iterator[Problem]:
     yield from (_problem(api.spec, fault) for fault in _faults(api))
     if api.placement is not None:
         yield from compatibility.problems(api.spec, api.placement.target)
+        yield from (_problem(api.spec, fault) for fault in budget_fits(api.spec, api.placement.size))
     if api.placement is not None and api.placement.warning:
         yield api.spec.problem("deploy.target", "deploy.target", api.placement.warning, severity="warning")
     yield from _rights(api)

@@ -65,7 +65,7 @@ def add_task_definition(
                 user=USER,
                 readonly_root_filesystem=True,
                 cpu=size.cpu_units if on_instance else None,
-                memory=size.memory_mib if on_instance else None,
+                memory=size.memory_mib,  # on Fargate, too: then the container knows its limit
                 mount_points=[
                     ecs.CfnTaskDefinition.MountPointProperty(source_volume="tmp", container_path="/tmp", read_only=False)
                 ],

@@ -1,5 +1,6 @@
 """What every entry point does first: read api.json, enter the project, set up logs, make the Service."""
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from runtime_handler.contract import SINGLE_MODEL, FormatError, ModelPath, Model
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.logs import LogFormat
+from runtime_handler.memory_limit import memory_limit, resident_bytes, room_for_models, share
 from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, write_to_stdout
 from runtime_handler.models.layout import Layout
 from runtime_handler.predictors.base import Load
@@ -23,6 +25,8 @@ from runtime_handler.starting import OpenedModels
 if TYPE_CHECKING:
     from runtime_handler.models.manager import Manager
     from runtime_handler.models.places import Places
+
+log = logging.getLogger("cxpack")
 
 
 def read_spec(settings: Settings) -> ServeSpec:
@@ -79,6 +83,31 @@ class Composed:
         self.places: Places | None = None
 
 
+def within(models: ModelsSpec, memory: int | None, *, limited: bool) -> ModelsSpec:
+    """`models` with a budget of bytes where their number may be `limited` and nobody set one, so that no load ends the process.
+
+    `memory` is what the process may take, None: unknown. More than that is nobody's to give, which is told.
+    """
+    if memory is None or not limited:
+        return models
+    room = room_for_models(memory, resident_bytes())
+    if models.cache_bytes is None:
+        log.info(
+            "loaded models may take %.0f MiB of this process's %.0f; deploy.cache_bytes sets another limit", *_mib(room, memory)
+        )
+        return models._replace(cache_bytes=room)
+    if models.cache_bytes > room:
+        log.warning(
+            "deploy.cache_bytes lets loaded models take %.0f MiB; this process's %.0f MiB have room for %.0f: it may be killed",
+            *_mib(models.cache_bytes, memory, room),
+        )
+    return models
+
+
+def _mib(*sizes: int) -> tuple[float, ...]:
+    return tuple(size / (1 << 20) for size in sizes)
+
+
 SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 """Metric lines are for machines: who reads a terminal does not want them."""
 
@@ -97,6 +126,8 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
         from runtime_handler.models.places import Places
         from runtime_handler.models.scan import Replica
 
+        memory = share(spec, memory_limit())
+        models = within(models, memory, limited=models.cached or settings.multi_model)
         alone = spec.predictor.processes_per_replica == 1 or settings.poll_s == 0
         composed.places = Places(root)
         composed.manager = open_manager(
@@ -112,6 +143,8 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             threads=spec.predictor.threads_per_process,
             places=composed.places,
             replica=None if alone else Replica(since=composed.since, poll_s=settings.poll_s),
+            # A user's own loader may map files that need no memory; the others read them whole.
+            process_bytes=None if spec.predictor.type == "python" else memory,
         )
         return InvokedModels(composed.manager) if settings.multi_model else composed.manager
 

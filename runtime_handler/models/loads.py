@@ -13,6 +13,7 @@ from typing import Protocol
 
 from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
 from runtime_handler.importing import describe, user_traceback
+from runtime_handler.memory_limit import resident_bytes
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models import lease
 from runtime_handler.models.admission import Admission
@@ -28,6 +29,9 @@ from runtime_handler.models.workers import Job
 from runtime_handler.predictors.base import Load as Loader
 
 log = logging.getLogger("cxpack.models")
+
+WEIGHTY = 16 << 20
+"""Bytes of files from which on it is looked whether the memory that is left holds them, rather than having the kernel kill us."""
 
 
 class Pool(Protocol):
@@ -70,11 +74,16 @@ class Loads:
         reclaimer: Reclaimer,
         clock: Callable[[], float],
         finished: Callable[[ModelId], None],
+        process_bytes: int | None = None,
     ) -> None:
-        """`at_once` is how many loader calls may run side by side; `finished` hears of every version that was installed."""
+        """`at_once` is how many loader calls may run side by side; `finished` hears of every version that was installed.
+
+        `process_bytes` is how much memory the process may take, None: nobody knows.
+        """
         self._memory, self._disk, self._loader, self._pool = memory, disk, loader, pool
         self._recorder, self._reclaimer, self._clock, self._finished = recorder, reclaimer, clock, finished
         self._admission = Admission(memory, disk)
+        self._process_bytes = process_bytes
         self._calls = threading.Semaphore(at_once)
         self._lock = threading.Lock()
         self._flying: dict[ModelId, Load] = {}
@@ -139,8 +148,9 @@ class Loads:
         except SourceError as silent:
             log.warning("%s version %s cannot be fetched: %s", title(order.key.name), order.key.version, silent)
             error = self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
-        except MemoryError:
-            self._fail(order, "MemoryError: there is not enough memory", told="there is not enough memory", store=False)
+        except MemoryError as short:
+            told = "there is not enough memory"
+            self._fail(order, f"MemoryError: {short or told}", told=told, store=False)
             error = NoCapacity(f"there is not enough memory to load {title(order.key.name)}", model=order.key.name)
         except (Exception, SystemExit) as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
             log.error(
@@ -167,14 +177,18 @@ class Loads:
     def _load(self, load: Load) -> None:
         order = load.order
         with self._admission.room(order, load.waiting) as (folder, ticket):
-            self._install(load, ticket, self._call(folder, order.key.name))
+            self._install(load, ticket, self._call(folder, order))
         if order.copied and order.key not in self.failures:
             # Files of before; newer ones that fail stay, so that they are tried again without another download.
             self._disk.drop(order.key, besides=order.files.fingerprint)
 
-    def _call(self, folder: Path, name: str) -> object:
+    def _call(self, folder: Path, order: Order) -> object:
         with self._calls:
-            return self._loader(folder, name)
+            if self._process_bytes is not None and (size := order.files.bytes) >= WEIGHTY:
+                left = self._process_bytes - resident_bytes()
+                if size > left:
+                    raise MemoryError(f"the files take {size} bytes, and the process may take {left} more")
+            return self._loader(folder, order.key.name)
 
     def _install(self, load: Load, ticket: int, value: object) -> None:
         order = load.order

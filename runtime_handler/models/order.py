@@ -12,7 +12,10 @@ from runtime_handler.models.scan import Listed
 from runtime_handler.models.source import Source, SourceChanged, SourceError
 
 MEMORY_FACTOR = 1.3
-"""Bytes in memory of a model, over its bytes on disk: what `cache_bytes` counts."""
+"""Bytes in memory of a model, over its bytes on disk: what `cache_bytes` counts.
+
+What a load took is not measured: several run side by side with requests, and the process's memory tells none of them apart.
+"""
 
 
 class Order(NamedTuple):

@@ -49,6 +49,7 @@ def a_manager(
     places: FakePlaces | None = None,
     marker: str | None = None,
     replica: Replica | None = None,
+    process_bytes: int | None = None,
     **more: Any,
 ) -> Manager:
     """A manager over a fake bucket, or over real places when there is none; loads run in the calling thread."""
@@ -75,4 +76,5 @@ def a_manager(
         pool=pool or Inline(),
         places=places or (FakePlaces(bucket) if bucket is not None else None),
         replica=replica,
+        process_bytes=process_bytes,
     )

@@ -1,0 +1,143 @@
+"""What memory a process may take, as a kernel of either kind of control groups and Lambda say it, and what models get of it."""
+
+from pathlib import Path
+
+import pytest
+
+from runtime_handler.contract import ModelsSpec
+from runtime_handler.entrypoints.compose import within
+from runtime_handler.errors import NoCapacity
+from runtime_handler.memory_limit import memory_limit, resident_bytes, room_for_models, share
+from runtime_handler.models.lease import Lease
+from tests.runtime_handler.harness import a_spec, serving, write_context
+from tests.runtime_handler.models.builders import a_manager
+from tests.runtime_handler.models.fakes import Clock, FakeBucket
+
+MIB = 1 << 20
+
+
+def a_kernel(root: Path, **files: str) -> Path:
+    """Its files, by their paths with two underscores for a slash."""
+    for name, text in files.items():
+        file = root / name.replace("__", "/").replace("_DOT_", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"proc__meminfo": "MemTotal:        4096 kB\nMemFree: 1 kB\n"}, 4 * MIB),
+        ({"proc__self__cgroup": "0::/\n", "sys__fs__cgroup__memory_DOT_max": "1048576\n"}, MIB),
+        ({"proc__self__cgroup": "0::/a/b\n", "sys__fs__cgroup__a__memory_DOT_max": "1048576\n"}, MIB),
+        (
+            {"proc__self__cgroup": "0::/\n", "sys__fs__cgroup__memory_DOT_max": "max\n", "proc__meminfo": "MemTotal: 2048 kB"},
+            2 * MIB,
+        ),
+        ({"proc__self__cgroup": "4:memory:/c\n3:cpu:/c\n", "sys__fs__cgroup__memory__memory_DOT_limit_in_bytes": "1048576"}, MIB),
+        ({"proc__self__cgroup": "4:cpu,memory:/c\n", "sys__fs__cgroup__memory__c__memory_DOT_limit_in_bytes": "1048576"}, MIB),
+        ({}, None),
+    ],
+)
+def test_the_smallest_limit_counts(tmp_path: Path, files: dict[str, str], limit: int | None) -> None:
+    """Of the group, of a group around it, of the machine; nothing is known where the kernel is no Linux."""
+    assert memory_limit({}, a_kernel(tmp_path, **files)) == limit
+
+
+def test_a_functions_memory_is_its_limit(tmp_path: Path) -> None:
+    """Lambda says it in a variable."""
+    kernel = a_kernel(tmp_path, proc__meminfo="MemTotal: 4194304 kB\n")
+    assert memory_limit({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}, kernel) == 512 * MIB
+
+
+def test_this_process_has_a_limit_and_is_below_it() -> None:
+    """The real files can be read."""
+    limit = memory_limit()
+    assert limit is not None
+    assert 0 < resident_bytes() < limit
+
+
+def test_models_get_what_requests_and_the_process_leave() -> None:
+    """An eighth of the limit is kept; so little that a process fills it alone still has room for small models."""
+    assert room_for_models(2048 * MIB, 92 * MIB) == 1700 * MIB
+    assert room_for_models(128 * MIB, 100 * MIB) == 32 * MIB
+
+
+def test_processes_share_and_accelerators_have_their_own() -> None:
+    """Each process of a replica loads every model; what is in a GPU's memory is not in the container's."""
+    spec = a_spec(processes_per_replica=2)
+    assert share(spec, 100) == 50
+    assert share(spec._replace(accelerator="gpu"), 100) is None
+
+
+def test_a_cache_without_a_budget_gets_one(caplog: pytest.LogCaptureFixture) -> None:
+    """A budget that was set stays, and is told when it is more than there is; without a cache there is nothing to leave."""
+    cached, memory = ModelsSpec(dir="s3://b/m", cache_size=8, disk_cache_size=8), 100_000 * MIB
+    derived = within(cached, memory, limited=True).cache_bytes
+    assert derived is not None
+    assert memory * 0.7 < derived < memory * 0.875
+    assert within(cached, memory, limited=False) is cached
+    assert within(cached, None, limited=True) is cached
+    assert caplog.records == []
+    given = cached._replace(cache_bytes=memory)
+    assert within(given, memory, limited=True) is given
+    assert "deploy.cache_bytes lets loaded models take 100000 MiB; this process's 100000 MiB have room for" in caplog.text
+
+
+def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_path: Path) -> None:
+    """A load that would end the process is a 503 that says why to whoever runs the API; smaller models go on."""
+    bucket = FakeBucket(Clock(), {"models/small/1/model": "s", "models/large/1/model": "x" * (20 * MIB)})
+    loads = []
+
+    def load(path: Path, name: str) -> str:
+        loads.append(name)
+        return name
+
+    manager = a_manager(tmp_path, bucket, cache=(2, 2), load=load, process_bytes=resident_bytes() + 10 * MIB)
+    manager.start()
+    with Lease():
+        assert manager.get("small").value == "small"
+        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'large'"):
+            manager.get("large")
+    assert loads == ["small"]
+    [error] = [status.error for status in manager.status() if status.name == "large"]
+    assert error is not None
+    assert error.startswith(f"MemoryError: the files take {20 * MIB} bytes, and the process may take ")
+
+
+READS = """
+class PythonPredictor:
+    def __init__(self, config, python_client):
+        self.client = python_client
+
+    def load_model(self, model_path):
+        with open(model_path + "/model", "rb") as file:
+            return file.read()
+
+    def predict(self, payload):
+        return len(self.client.get_model(payload))
+"""
+
+
+def test_a_server_keeps_its_cache_within_its_memory(tmp_path: Path) -> None:
+    """Eight models may be in memory by their number, and as many are as the memory of the process holds."""
+    names, size = [f"m{number}" for number in range(8)], 40 * MIB
+    for name in names:
+        (tmp_path / "models" / name).mkdir(parents=True)
+        with (tmp_path / "models" / name / "model").open("wb") as file:
+            file.truncate(size)
+    models = ModelsSpec(dir=str(tmp_path / "models"), cache_size=8, disk_cache_size=8)
+    context = write_context(tmp_path / "context", {"predictor.py": READS}, a_spec(models=models))
+    store = {
+        "CXPACK_MODEL_STORE": str(tmp_path / "store"),
+        "CXPACK_SETTLE_SECONDS": "0",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "300",
+    }
+    with serving(context, **store) as server:
+        for name in names * 2:
+            assert server.client.post("/iris", json=name, timeout=30).text == str(size)
+        used = server.client.get("/-/status").json()["cache"]["memory"]["used"]
+        peak = next(line for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmHWM" in line)
+    assert 1 <= used <= 4
+    assert int(peak.split()[1]) * 1024 < 300 * MIB
