@@ -2,7 +2,7 @@
 
 * A version may be loaded when its files are complete by the layout's rule and stood still for the settle time: their
   newest is older than that by the source's own clock, or, for files that changed while we watched, a second listing that
-  long after the first found them the same.
+  long after the first found them the same, and none of them written again.
 * With a marker, such as `_SUCCESS`, a version is complete only when a file of that name lies in its folder, and none of its
   files is newer: then no pause of an upload is too long. The marker itself is no part of the model.
 * While newer files settle, or turn out incomplete, the ones that settled before stay what is served.
@@ -186,7 +186,7 @@ def _files(seen: FoundVersion, objects: Mapping[str, StoredObject]) -> Files:
 def _seen(
     key: ModelId, before: Version | None, files: Files, problem: str | None, source_now: float, settle_s: float, now: float
 ) -> Version:
-    if before is not None and before.files.fingerprint == files.fingerprint:
+    if before is not None and _stood_still(before, files):
         since = before.since
         steady = before.steady or (now - since >= settle_s)
     else:
@@ -197,6 +197,12 @@ def _seen(
     if steady and problem is None:
         settled = files
     return Version(id=key, files=files, problem=problem, since=since, steady=steady, settled=settled)
+
+
+def _stood_still(before: Version, files: Files) -> bool:
+    """Whether nothing was written: other bytes, or the same ones again, with which an upload that is under way goes on."""
+    unwritten = before.steady or before.files.modified == files.modified
+    return unwritten and before.files.fingerprint == files.fingerprint
 
 
 def _age(files: Files, source_now: float) -> float:
