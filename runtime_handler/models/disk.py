@@ -6,7 +6,7 @@ those that are neither in memory nor being loaded.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtime_handler.errors import NoCapacity
@@ -98,11 +98,15 @@ class DiskTier:
                 entry.users -= 1
 
     def drop(self, key: ModelId, *, besides: str | None = None) -> None:
-        """Remove a version's files, but for the fingerprint `besides`. Open files stay readable."""
+        """Remove a version's files, but for the fingerprint `besides`. Open files stay readable.
+
+        What the disk does not let us remove goes on counting.
+        """
         with self._lock:
             for fingerprint in self._contents.get(key, set()) - {besides}:
                 if self._entries[key, fingerprint].users == 0:
-                    self._remove((key, fingerprint))
+                    with suppress(OSError):
+                        self._remove((key, fingerprint))
 
     def status(self) -> TierStatus:
         """How full the tier is, downloads in flight counted."""
@@ -113,7 +117,9 @@ class DiskTier:
         with self._lock:
             entry = self._entries.get(name)
             if entry is not None and not entry.folder.is_dir():  # somebody cleaned up
-                self._remove(name)
+                with suppress(OSError):
+                    self._store.remove(name)
+                self._forget(name)
                 return None
             if entry is not None:
                 entry.users += 1
@@ -155,7 +161,11 @@ class DiskTier:
     def _evict_one(self) -> bool:
         name = self._order.take(lambda name: self._entries[name].users == 0 and not self._memory.holds(*name))
         if name is not None:
-            self._remove(name)
+            try:
+                self._remove(name)
+            except OSError:
+                self._order.add(name)
+                raise
         return name is not None
 
     def _touched(self, name: Key) -> int | None:
@@ -169,8 +179,12 @@ class DiskTier:
         return entry
 
     def _remove(self, name: Key) -> None:
+        """Raises OSError; then it is still there."""
+        self._store.remove(name)
+        self._forget(name)
+
+    def _forget(self, name: Key) -> None:
         del self._entries[name]
         self._contents[name[0]].discard(name[1])
         if not self._contents[name[0]]:
             del self._contents[name[0]]
-        self._store.remove(name)

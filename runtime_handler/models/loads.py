@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from errno import EIO
 from pathlib import Path
 from typing import Protocol
 
@@ -161,6 +162,8 @@ class Loads:
                 extra={"traceback": user_traceback(problem)},
             )
             error = self._fail(order, describe(problem), told=_told(problem), store=False)
+            if isinstance(problem, OSError) and problem.errno == EIO and order.copied:
+                self._disk.drop(order.key)  # our copy of the files cannot be read: the next attempt fetches another one
         else:
             took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
             self._recorder.record("ModelLoad", took_ms)

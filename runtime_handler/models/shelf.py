@@ -85,7 +85,9 @@ class Shelf:
         if settled is None or self.loads.backing_off(version.id, settled.fingerprint) is None:
             return settled
         good = self.loads.good.get(version.id)
-        return good if good is not None and self.disk.has((version.id, good.fingerprint)) else None
+        if good is None or good.fingerprint == settled.fingerprint:  # what was good once, and is failing now
+            return None
+        return good if self.disk.has((version.id, good.fingerprint)) else None
 
     def statuses(self) -> Sequence[ModelStatus]:
         """Every version of every model, sorted."""

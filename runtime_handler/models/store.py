@@ -5,6 +5,9 @@ written last, says that it is whole. After a crash, what has no record or does n
 so only the files' bytes need to be on the disk before the record: folders and records may be lost, and are fetched again.
 Several processes may share the folder: a lock file per fetch keeps them from downloading the same version twice.
 
+Equal files of two versions are stored twice. Hard links would share them, but a loader may write to the files that it is given
+(numpy.memmap opens them for writing unless told otherwise), and would write into the other version, which nobody notices.
+
 The models' folders and our bookkeeping, in `.cxpack`, are all that is ever touched below the folder.
 """
 

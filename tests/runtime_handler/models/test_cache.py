@@ -252,6 +252,26 @@ def test_a_load_waits_until_a_request_lets_go(tmp_path: Path) -> None:
     workers.close()
 
 
+@pytest.mark.parametrize("version", [None, 1])
+def test_a_model_that_loads_no_more_backs_off(tmp_path: Path, version: int | None) -> None:
+    """One that was loaded once, and left memory, is tried as rarely as any other when its next load fails."""
+    bucket, calls = a_bucket("a", "b"), []
+
+    def load(path: Path, name: str) -> str:
+        calls.append(name)
+        if calls.count("a") > 1:
+            raise ValueError("not again")
+        return name
+
+    manager = started(tmp_path, bucket, (1, 2), load=load)
+    request(manager, "a")
+    request(manager, "b")
+    for _ in range(5):
+        with pytest.raises(ModelFailed, match="cannot be loaded: ValueError: not again"):
+            request(manager, "a", version)
+    assert calls == ["a", "b", "a"]
+
+
 @pytest.mark.parametrize("deleted", [False, True], ids=["replaced", "deleted"])
 def test_a_request_that_holds_a_former_model_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, deleted: bool
