@@ -1,9 +1,11 @@
 """What every entry point does first: read api.json, enter the project, set up logs, make the Service."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,6 @@ from runtime_handler.contract import SINGLE_MODEL, FormatError, ModelPath, Model
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.logs import LogFormat
-from runtime_handler.memory_limit import memory_limit, resident_bytes, room_for_models, share
 from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, write_to_stdout
 from runtime_handler.models.layout import Layout
 from runtime_handler.predictors.base import Load
@@ -83,13 +84,15 @@ class Composed:
         self.places: Places | None = None
 
 
-def within(models: ModelsSpec, memory: int | None, *, limited: bool) -> ModelsSpec:
-    """`models` with a budget of bytes where their number may be `limited` and nobody set one, so that no load ends the process.
+def within(models: ModelsSpec, memory: int | None) -> ModelsSpec:
+    """The models of a cache with a budget of bytes, if nobody set one, so that no load ends the process.
 
     `memory` is what the process may take, None: unknown. More than that is nobody's to give, which is told.
     """
-    if memory is None or not limited:
+    if memory is None:
         return models
+    from runtime_handler.memory_limit import resident_bytes, room_for_models  # here, for most APIs have no cache
+
     room = room_for_models(memory, resident_bytes())
     if models.cache_bytes is None:
         log.info(
@@ -102,6 +105,22 @@ def within(models: ModelsSpec, memory: int | None, *, limited: bool) -> ModelsSp
             *_mib(models.cache_bytes, memory, room),
         )
     return models
+
+
+def _process_bytes(spec: ServeSpec) -> int | None:
+    from runtime_handler.memory_limit import memory_limit, share  # here, as above
+
+    return share(spec, memory_limit())
+
+
+def memory_left(spec: ServeSpec) -> float:
+    """Bytes that the process may still take for files that are read whole; a user's own loader may map its, which take none."""
+    memory = None if spec.predictor.type == "python" else _process_bytes(spec)
+    if memory is None:
+        return math.inf
+    from runtime_handler.memory_limit import resident_bytes
+
+    return memory - resident_bytes()
 
 
 def _mib(*sizes: int) -> tuple[float, ...]:
@@ -126,8 +145,8 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
         from runtime_handler.models.places import Places
         from runtime_handler.models.scan import Replica
 
-        memory = share(spec, memory_limit())
-        models = within(models, memory, limited=models.cached or settings.multi_model)
+        if models.cached or settings.multi_model:
+            models = within(models, _process_bytes(spec))
         alone = spec.predictor.processes_per_replica == 1 or settings.poll_s == 0
         composed.places = Places(root)
         composed.manager = open_manager(
@@ -143,8 +162,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             threads=spec.predictor.threads_per_process,
             places=composed.places,
             replica=None if alone else Replica(since=composed.since, poll_s=settings.poll_s),
-            # A user's own loader may map files that need no memory; the others read them whole.
-            process_bytes=None if spec.predictor.type == "python" else memory,
+            memory_left=partial(memory_left, spec),
         )
         return InvokedModels(composed.manager) if settings.multi_model else composed.manager
 

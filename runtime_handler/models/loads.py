@@ -5,6 +5,7 @@ of everyone who waits, before anything can evict it.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,6 @@ from typing import Protocol
 
 from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
 from runtime_handler.importing import describe, user_traceback
-from runtime_handler.memory_limit import resident_bytes
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models import lease
 from runtime_handler.models.admission import Admission
@@ -75,16 +75,16 @@ class Loads:
         reclaimer: Reclaimer,
         clock: Callable[[], float],
         finished: Callable[[ModelId], None],
-        process_bytes: int | None = None,
+        memory_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
         """`at_once` is how many loader calls may run side by side; `finished` hears of every version that was installed.
 
-        `process_bytes` is how much memory the process may take, None: nobody knows.
+        `memory_left` tells how many bytes more the process may take; it is asked before large models are loaded.
         """
         self._memory, self._disk, self._loader, self._pool = memory, disk, loader, pool
         self._recorder, self._reclaimer, self._clock, self._finished = recorder, reclaimer, clock, finished
         self._admission = Admission(memory, disk)
-        self._process_bytes = process_bytes
+        self._memory_left = memory_left
         self._calls = threading.Semaphore(at_once)
         self._lock = threading.Lock()
         self._flying: dict[ModelId, Load] = {}
@@ -187,10 +187,9 @@ class Loads:
 
     def _call(self, folder: Path, order: Order) -> object:
         with self._calls:
-            if self._process_bytes is not None and (size := order.files.bytes) >= WEIGHTY:
-                left = self._process_bytes - resident_bytes()
-                if size > left:
-                    raise MemoryError(f"the files take {size} bytes, and the process may take {left} more")
+            size = order.files.bytes
+            if size >= WEIGHTY and size > (left := self._memory_left()):
+                raise MemoryError(f"the files take {size} bytes, and the process may take {left:.0f} more")
             return self._loader(folder, order.key.name)
 
     def _install(self, load: Load, ticket: int, value: object) -> None:

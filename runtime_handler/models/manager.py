@@ -5,6 +5,7 @@ beside them: `tick` scans, and loads run on threads of their own. A scan or a lo
 served before goes on serving.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
@@ -61,7 +62,7 @@ def open_manager(
     pool: Pool | None = None,
     places: Opens | None = None,
     replica: Replica | None = None,
-    process_bytes: int | None = None,
+    memory_left: Callable[[], float] = lambda: math.inf,
 ) -> "Manager":
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
 
@@ -72,7 +73,7 @@ def open_manager(
     `store` is the folder of all APIs' models on disk; `threads` the API's `threads_per_process`: no more than that, nor
     than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start,
     `places` opens sources. `replica` tells of other processes that serve the same models, None: there are none.
-    `process_bytes` is how much memory the process may take, beyond which no files are loaded; None: nobody knows.
+    `memory_left` tells how many bytes more the process may take, which no files are loaded beyond.
     """
     recorder = recorder or NullRecorder()
     reclaimer = Reclaimer()
@@ -98,7 +99,7 @@ def open_manager(
             reclaimer=reclaimer,
             clock=clock,
             finished=finished,
-            process_bytes=process_bytes,
+            memory_left=memory_left,
         )
 
     shelf = Shelf(memory, disk, open_loads, on_demand=spec.cached)

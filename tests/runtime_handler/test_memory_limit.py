@@ -1,11 +1,12 @@
 """What memory a process may take, as a kernel of either kind of control groups and Lambda say it, and what models get of it."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from runtime_handler.contract import ModelsSpec
-from runtime_handler.entrypoints.compose import within
+from runtime_handler.entrypoints.compose import memory_left, within
 from runtime_handler.errors import NoCapacity
 from runtime_handler.memory_limit import memory_limit, resident_bytes, room_for_models, share
 from runtime_handler.models.lease import Lease
@@ -72,17 +73,24 @@ def test_processes_share_and_accelerators_have_their_own() -> None:
 
 
 def test_a_cache_without_a_budget_gets_one(caplog: pytest.LogCaptureFixture) -> None:
-    """A budget that was set stays, and is told when it is more than there is; without a cache there is nothing to leave."""
+    """A budget that was set stays, and is told when it is more than there is."""
     cached, memory = ModelsSpec(dir="s3://b/m", cache_size=8, disk_cache_size=8), 100_000 * MIB
-    derived = within(cached, memory, limited=True).cache_bytes
+    derived = within(cached, memory).cache_bytes
     assert derived is not None
     assert memory * 0.7 < derived < memory * 0.875
-    assert within(cached, memory, limited=False) is cached
-    assert within(cached, None, limited=True) is cached
+    assert within(cached, None) is cached
     assert caplog.records == []
     given = cached._replace(cache_bytes=memory)
-    assert within(given, memory, limited=True) is given
+    assert within(given, memory) is given
     assert "deploy.cache_bytes lets loaded models take 100000 MiB; this process's 100000 MiB have room for" in caplog.text
+
+
+def test_what_is_left_is_asked_for_loaders_that_read_files_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the limit, what the process has not taken; a user's own loader knows better, and a GPU has memory of its own."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1000")
+    spec = a_spec(type="onnx")
+    assert memory_left(spec) == pytest.approx(1000 * MIB - resident_bytes(), abs=20 * MIB)
+    assert memory_left(spec._replace(accelerator="gpu")) == memory_left(a_spec(type="python")) == math.inf
 
 
 def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_path: Path) -> None:
@@ -94,7 +102,7 @@ def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_pat
         loads.append(name)
         return name
 
-    manager = a_manager(tmp_path, bucket, cache=(2, 2), load=load, process_bytes=resident_bytes() + 10 * MIB)
+    manager = a_manager(tmp_path, bucket, cache=(2, 2), load=load, memory_left=lambda: 10 * MIB)
     manager.start()
     with Lease():
         assert manager.get("small").value == "small"
@@ -102,8 +110,7 @@ def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_pat
             manager.get("large")
     assert loads == ["small"]
     [error] = [status.error for status in manager.status() if status.name == "large"]
-    assert error is not None
-    assert error.startswith(f"MemoryError: the files take {20 * MIB} bytes, and the process may take ")
+    assert error == f"MemoryError: the files take {20 * MIB} bytes, and the process may take {10 * MIB} more"
 
 
 READS = """

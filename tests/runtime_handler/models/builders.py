@@ -1,5 +1,6 @@
 """Managers and layouts for tests, every argument defaulted."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +50,7 @@ def a_manager(
     places: FakePlaces | None = None,
     marker: str | None = None,
     replica: Replica | None = None,
-    process_bytes: int | None = None,
+    memory_left: Callable[[], float] = lambda: math.inf,
     **more: Any,
 ) -> Manager:
     """A manager over a fake bucket, or over real places when there is none; loads run in the calling thread."""
@@ -76,5 +77,5 @@ def a_manager(
         pool=pool or Inline(),
         places=places or (FakePlaces(bucket) if bucket is not None else None),
         replica=replica,
-        process_bytes=process_bytes,
+        memory_left=memory_left,
     )
