@@ -148,3 +148,22 @@ def test_a_server_keeps_its_cache_within_its_memory(tmp_path: Path) -> None:
         peak = next(line for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmHWM" in line)
     assert 1 <= used <= 4
     assert int(peak.split()[1]) * 1024 < 300 * MIB
+
+
+def test_a_multi_model_endpoint_tells_when_its_memory_is_full(tmp_path: Path) -> None:
+    """507, upon which SageMaker unloads others, rather than the end of the container."""
+    for number in range(8):
+        (tmp_path / f"m{number}").mkdir()
+        with (tmp_path / f"m{number}" / "model").open("wb") as file:
+            file.truncate(40 * MIB)
+    context = write_context(tmp_path / "context", {"predictor.py": READS}, a_spec(models=ModelsSpec(dir="models")))
+    environment = {"SAGEMAKER_MULTI_MODEL": "true", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "300"}
+    with serving(context, CXPACK_MODEL_STORE=str(tmp_path / "store"), **environment) as server:
+        bodies = [{"model_name": f"m{number}", "url": str(tmp_path / f"m{number}")} for number in range(8)]
+        answers = [server.client.post("/models", json=body, timeout=30).status_code for body in bodies]
+        fitting = answers.index(507)
+        assert answers == [200] * fitting + [507] * (8 - fitting)
+        assert 1 <= fitting <= 4
+        assert server.client.post("/models/m0/invoke", json="m0").text == str(40 * MIB)
+        assert server.client.delete("/models/m0").status_code == 200
+        assert server.client.post("/models", json=bodies[7], timeout=30).status_code == 200
