@@ -4,11 +4,10 @@ Nothing is written and nobody is asked, unless S3 is to be: no network, no AWS a
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from packager import compatibility, guards
 from packager.bundle.rules import refusals
@@ -26,8 +25,7 @@ from packager.s3_models import list_keys
 from packager.spec import ApiSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedApi:
+class CheckedApi(NamedTuple):
     """One API and what was decided for it; what is None does not exist for kinds that are not deployed."""
 
     spec: ApiSpec
@@ -36,8 +34,7 @@ class CheckedApi:
     base_image: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(NamedTuple):
     """The APIs in the order of the file, and all problems by file and line."""
 
     file: Path
@@ -57,7 +54,7 @@ class Check:
     def adding(self, code: str, message: str) -> "Check":
         """The same with an error that concerns the file as a whole."""
         problem = Problem(severity="error", code=code, file=str(self.file), line=None, path="", message=message)
-        return replace(self, problems=in_order([*self.problems, problem]))
+        return self._replace(problems=in_order([*self.problems, problem]))
 
     def as_json(self) -> dict[str, Any]:
         """The answer of `--format json`."""
@@ -145,7 +142,7 @@ def _problem(spec: ApiSpec, fault: Fault) -> Problem:
 
 def _faults(api: CheckedApi) -> Iterator[Fault]:
     if api.context is not None:
-        yield from guards.findings((file.path, file.size) for file in api.context.files)
+        yield from guards.findings(api.context.sizes.items())
         served, deploy = api.spec.served, api.spec.deploy
         glibc = FLAVOURS[served.predictor.type, served.accelerator].glibc
         if deploy.package == "image":

@@ -1,7 +1,7 @@
 """The `cxpack` command line: which commands there are, and the exit status of each.
 
-Exit status 0 means done, 1 problems found, 2 wrong usage. A command's module imports what it needs when it runs, so that
-`cxpack --help` costs nothing.
+Exit status 0 means done, 1 problems found, 2 wrong usage. Only the module of the command that is named is imported, and it
+imports what it needs when it runs, so that `cxpack --help` costs nothing.
 """
 
 import argparse
@@ -31,7 +31,8 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
-    parsed = make_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    parsed = make_parser(words[0] if words and words[0] in COMMANDS else None).parse_args(words)
     try:
         status: int = parsed.run(parsed)
     except BrokenPipeError:  # the reader of our output has seen enough
@@ -42,15 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of every command; what it parses has `run`, which takes it and gives the exit status."""
+def make_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of every command, or of one; what it parses has `run`, which takes it and gives the exit status."""
     parser = argparse.ArgumentParser(
         prog="cxpack",
         description="Deploy Cortex projects on plain AWS: `cxpack synth && cdk deploy --all`.",
         epilog="FILE is cortex.yaml in the current folder unless given; its folder is the project.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, text in COMMANDS.items():
+    for name, text in COMMANDS.items() if only is None else [(only, COMMANDS[only])]:
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         module = import_module(f"packager.commands.{name}")
         module.configure(command)

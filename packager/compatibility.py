@@ -5,8 +5,7 @@ A key that is in no table below is honoured.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from packager.endpoints import loses_its_steps
 from packager.manifest import Target
@@ -16,8 +15,7 @@ from packager.spec import ApiSpec
 Class = Literal["honoured", "approximated", "refused"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Treatment:
+class Treatment(NamedTuple):
     """What becomes of one key that the user wrote: its line and path as written, its class, and how (empty: as in Cortex)."""
 
     line: int

@@ -1,16 +1,14 @@
 """The types of value that hold others: maps with names of the user's own, lists, a word or a map."""
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from packager.fields import Place, Reader, ValueType, wrong_type
 from packager.tree import Node
 from packager.values import WRONG_TYPE, Choice, Pattern, whole
 
 
-@dataclass(frozen=True, slots=True)
-class FreeMap:
+class FreeMap(NamedTuple):
     """The user's own map, any values within."""
 
     expected: str = "a map"
@@ -26,8 +24,7 @@ class FreeMap:
         return {"type": "object"}
 
 
-@dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(NamedTuple):
     """A map from the user's own names to values of one type; names that match no `keys` pattern are reported."""
 
     item: ValueType
@@ -57,8 +54,7 @@ class MapOf:
         return {"type": "object", "propertyNames": names, "additionalProperties": self.item.schema()}
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(NamedTuple):
     """A list whose items are of one type; `required` forbids an empty one."""
 
     item: ValueType
@@ -87,8 +83,7 @@ class ListOf:
         return {"type": "array", "items": self.item.schema()} | ({"minItems": self.least} if self.least else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(NamedTuple):
     """A word for the common case, or a map for the rest; the word is read as the map that has it as its `key`."""
 
     word: Choice

@@ -6,9 +6,9 @@ clock or the hash seed.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from packager.dependencies import INSTALLERS, dependency_files
 from packager.images import Flavour
@@ -20,8 +20,7 @@ RUNTIME = Path(__file__).parent.parent / "runtime_handler"
 DOCKERIGNORE = "**/__pycache__\nzip/\n"
 
 
-@dataclass(frozen=True, slots=True)
-class ContextFile:
+class ContextFile(NamedTuple):
     """One file: its path in the context, and its bytes or the file that holds them."""
 
     path: str
@@ -49,12 +48,11 @@ class ContextFile:
         return isinstance(self.content, Path) and os.access(self.content, os.X_OK)
 
 
-@dataclass(frozen=True)
 class BuildContext:
     """The files of one API's context, sorted by path."""
 
-    api: str
-    files: tuple[ContextFile, ...]
+    def __init__(self, api: str, files: tuple[ContextFile, ...]) -> None:
+        self.api, self.files = api, files
 
     def adding(self, files: Iterable[ContextFile]) -> "BuildContext":
         """The same context with more files."""
@@ -65,9 +63,14 @@ class BuildContext:
         return BuildContext(self.api, tuple(ContextFile(path, content) if file.path == path else file for file in self.files))
 
     @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes of each file, by its path."""
+        return {file.path: file.size for file in self.files}
+
+    @property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(file.size for file in self.files)
+        return sum(self.sizes.values())
 
     @cached_property
     def digest(self) -> str:

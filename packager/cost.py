@@ -6,7 +6,7 @@ out: they follow the traffic.
 """
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packager.instances import Kind, endpoint_types, instance_types
 from packager.manifest import EcsSize, EndpointSize, LambdaSize
@@ -28,8 +28,7 @@ PUBLIC_ADDRESS_HOUR = 0.005
 LOAD_BALANCER_HOUR = 0.0225
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """USD: a month without requests, and a million requests on top."""
 
     idle_month: float

@@ -4,8 +4,7 @@ A value that moves keeps its line and path, so that whatever is said of it later
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from packager.fields import Reader
 from packager.tree import Node
@@ -13,8 +12,7 @@ from packager.tree import Node
 Entry = dict[str, Node]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A key that other releases spelt `old` and the grammar spells `new`; `era` names those releases."""
 
     old: str

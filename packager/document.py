@@ -6,9 +6,8 @@ yaml.v2): `1e-3` is a number and `2020-01-01` a text, where PyYAML says the oppo
 """
 
 import re
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from packager.problem import Problem
 from packager.tree import Node, TreeBuilder, Unreadable
@@ -18,8 +17,7 @@ MAX_DIRECTIVES = 8
 """Of `%TAG` lines, whose number libyaml's time grows with the square of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(NamedTuple):
     """What a file holds: None when it cannot be read as one YAML document, and then there is an error among `problems`."""
 
     root: Node | None

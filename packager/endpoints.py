@@ -7,7 +7,6 @@ DeploymentConfig (SageMaker's API reference, and its pages on deployment guardra
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from packager.instances import FAMILIES, InstanceType, endpoint_types
 from packager.manifest import Rollout, Strategy
@@ -85,7 +84,7 @@ def endpoint_rollout(rollout: Rollout, replicas: int) -> Rollout:
     """The steps that an endpoint of at least `replicas` instances can take; alarms undo a deploy with or without them."""
     strategy = rollout.strategy if replicas >= LEAST_STEPPED_REPLICAS else "all_at_once"
     waits_s = math.ceil(rollout_s(strategy, rollout.percent, rollout.interval_s))
-    return replace(rollout, strategy=strategy, timeout_s=min(MOST_ROLLOUT_S, waits_s + STARTING_S))
+    return rollout._replace(strategy=strategy, timeout_s=min(MOST_ROLLOUT_S, waits_s + STARTING_S))
 
 
 def rollout_s(strategy: Strategy, percent: int, interval_s: float) -> float:

@@ -1,12 +1,11 @@
 """A violation that a rule or check found, before it is known where in the user's file it stands."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packager.problem import Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """What is wrong at the canonical path `at` of an API (`predictor.models.cache_size`).
 
     `needs` names further keys that the finding relied on: where one of them is reported as wrong already, this is not

@@ -5,9 +5,9 @@ path is remembered in `Reader.bad`, so that the rest can still be checked; nothi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from packager.problem import Problem, Severity
 from packager.tree import Node
@@ -16,15 +16,13 @@ MOST_UNKNOWN = 20
 """Unknown keys of one map that are reported one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a key stands: its line, and its path in the user's spelling."""
 
     line: int
     path: str
 
 
-@dataclass(slots=True, kw_only=True)
 class Reader:
     """What has been read of one API: problems, the place of every key, and the paths that hold no usable value.
 
@@ -32,11 +30,14 @@ class Reader:
     of the language where they belong, for those found elsewhere.
     """
 
-    file: str
-    homes: Mapping[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
-    bad: set[str] = field(default_factory=set)
+    __slots__ = ("bad", "file", "homes", "places", "problems")
+
+    def __init__(self, *, file: str, homes: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.file = file
+        self.homes = homes
+        self.problems: list[Problem] = []
+        self.places: dict[str, Place] = {}
+        self.bad: set[str] = set()
 
     def report(self, place: Node | Place, code: str, message: str, *, severity: Severity = "error") -> None:
         """Record a problem at a node or place."""
@@ -64,8 +65,7 @@ class ValueType(Protocol):
         """JSON Schema of what `read` accepts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One key of a map. `default` is its value when the key is absent (and when it is null, if `nullable`).
 
     `placeholder` stands in for a missing or wrong value of a required key. `predictor_types` are those that the key is
@@ -83,8 +83,7 @@ class Field:
     alias: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """A map with known keys, read as a dict with a value for each of them."""
 
     fields: tuple[Field, ...]

@@ -17,8 +17,9 @@ BASE_IMAGE (`base_image`), and two optional build secrets, which no layer keeps:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from runtime_handler.contract import Accelerator, PredictorTypeName
 
@@ -44,8 +45,7 @@ UBUNTU_20_04 = (2, 31)
 """Its glibc, which AWS's images for Inferentia have."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flavour:
+class Flavour(NamedTuple):
     """One folder under layers/. Each of the mappings is Python version -> base image.
 
     `glibc` is that of the bases: Debian 12's. `full` is a base with git and compilers, `conda` one with conda in it; None
@@ -107,8 +107,13 @@ def base_image(flavour: Flavour, python: str, dependencies: Mapping[str, bytes])
 
 def pins(flavour: Flavour) -> Mapping[str, tuple[str, ...]]:
     """What the flavour installs: distribution name -> pinned versions (two where one depends on the Python version)."""
+    return _pins(flavour.files["requirements.txt"])
+
+
+@cache
+def _pins(requirements: Path) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for line in flavour.files["requirements.txt"].read_text().splitlines():
+    for line in requirements.read_text().splitlines():
         name, separator, rest = line.partition("==")
         if separator and not line.startswith((" ", "#")):
             found[name] = (*found.get(name, ()), rest.split()[0])

@@ -7,10 +7,9 @@ types are not in the table: they take many minutes to start. What is known of Sa
 import csv
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 TABLE = Path(__file__).with_name("instances.csv")
 ENDPOINT_TABLE = Path(__file__).with_name("endpoint_instances.csv")
@@ -22,8 +21,7 @@ FAMILIES: dict[Kind, tuple[str, ...]] = {"gpu": ("g4dn", "g5", "g6", "p4d", "p4d
 `deploy.instance_type` can ask for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceType:
+class InstanceType(NamedTuple):
     """One row: vCPUs, nominal memory in GiB, GPUs, Inferentia chips, USD an hour."""
 
     name: str
@@ -44,13 +42,13 @@ class InstanceType:
         """What tasks can have of the memory: kernel, agent and driver take about a tenth and 256 MiB."""
         return math.floor(self.memory_gib * 1024 * 0.9) - 256
 
-    def count(self, kind: Kind) -> int:
+    def accelerators(self, kind: Kind) -> int:
         """How many accelerators of that kind it has."""
         return self.gpu if kind == "gpu" else self.inf
 
     def tasks(self, kind: Kind, accelerators: int) -> int:
         """How many tasks with that many accelerators each run on it; each gets an equal part of CPU and memory."""
-        return self.count(kind) // accelerators
+        return self.accelerators(kind) // accelerators
 
     def holds(self, kind: Kind, accelerators: int, vcpu: float, memory_mib: int) -> bool:
         """Whether one task's equal part is enough for the request."""
@@ -59,7 +57,7 @@ class InstanceType:
 
     def holds_alone(self, kind: Kind, accelerators: int, vcpu: float, memory_mib: int) -> bool:
         """Whether the whole of it is enough for the request."""
-        return self.count(kind) >= accelerators and self.vcpu >= vcpu and self.usable_memory_mib >= memory_mib
+        return self.accelerators(kind) >= accelerators and self.vcpu >= vcpu and self.usable_memory_mib >= memory_mib
 
 
 @cache

@@ -5,8 +5,8 @@ Standard library only, so that reading it costs nothing. Paths are relative to t
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 # The sizes are the manifest's, and known to its readers by no other name.
 from packager.sizes import SIZES, Size
@@ -14,6 +14,7 @@ from packager.sizes import EcsSize as EcsSize
 from packager.sizes import EndpointSize as EndpointSize
 from packager.sizes import LambdaSize as LambdaSize
 from packager.sizes import Target as Target
+from runtime_handler.contract import plain
 
 FORMAT = 1
 
@@ -25,8 +26,7 @@ class ManifestError(Exception):
     """manifest.json was written by another version of cxpack, or is no manifest."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scaling:
+class Scaling(NamedTuple):
     """Replicas of an ECS service, instances of an endpoint; `target_concurrency` is the wanted number of requests in flight
     for each.
 
@@ -41,8 +41,7 @@ class Scaling:
     scale_in_cooldown_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
+class Rollout(NamedTuple):
     """How a new version takes over.
 
     An ECS service replaces its tasks within two bounds in per cent of the wanted number (its minimum and maximum healthy
@@ -59,8 +58,7 @@ class Rollout:
     timeout_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Grant:
+class S3Grant(NamedTuple):
     """Leave to list and read the objects of `bucket` whose key begins with `prefix` (empty: all), and why."""
 
     bucket: str
@@ -68,8 +66,7 @@ class S3Grant:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
+class Permission(NamedTuple):
     """IAM actions on resources (ARNs) that the user grants with `deploy.permissions`; a lone `*` comes with a reason."""
 
     actions: tuple[str, ...]
@@ -77,8 +74,7 @@ class Permission:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Auth:
+class Auth(NamedTuple):
     """Who may call: everyone, who signs as an IAM identity, or who has a token of `issuer` for one of `audience`."""
 
     type: Literal["none", "iam", "jwt"] = "none"
@@ -86,25 +82,22 @@ class Auth:
     audience: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
+class Throttle(NamedTuple):
     """Requests a second on average, and at once."""
 
     rate: float
     burst: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(NamedTuple):
     """How the container image is built: `context` is the folder, with the Dockerfile in it."""
 
     context: str
     architecture: Architecture = "x86_64"
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A Lambda function without an image: zip files for its code and its layers, the first layer first.
 
     `runtime` and `handler` are those of Lambda's CreateFunction; the architecture is the image's.
@@ -116,8 +109,7 @@ class Bundle:
     handler: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestApi:
+class ManifestApi(NamedTuple):
     """One API, placed. `reason` is the sentence that explains the target; `public` whether the HTTP API routes to it.
     With a `bundle`, Lambda takes that in place of the image.
 
@@ -134,31 +126,29 @@ class ManifestApi:
     size: Size
     reason: str
     image: Image
+    scaling: Scaling
+    rollout: Rollout
     bundle: Bundle | None = None
     public: bool = True
     monitoring: Literal["classification", "regression"] | None = None
     max_concurrency: int = 1024
-    scaling: Scaling
-    rollout: Rollout
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = MappingProxyType({})
     s3_read: tuple[S3Grant, ...] = ()
     permissions: tuple[Permission, ...] = ()
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = MappingProxyType({})
     auth: Auth = Auth()
     throttle: Throttle | None = None
     cost: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class Split(NamedTuple):
     """An API of a TrafficSplitter, with its per cent of the requests."""
 
     name: str
     weight: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestSplitter:
+class ManifestSplitter(NamedTuple):
     """A TrafficSplitter: an endpoint whose requests go to APIs of the same manifest by weight; the weights make 100."""
 
     name: str
@@ -169,8 +159,7 @@ class ManifestSplitter:
     throttle: Throttle | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The project's name (of stacks and tags), its APIs and its traffic splitters, in the order of cortex.yaml."""
 
     project: str
@@ -179,7 +168,7 @@ class Manifest:
 
     def dump(self) -> str:
         """The text of manifest.json: sorted keys, two spaces; the same manifest gives the same text."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json.dumps({"format": FORMAT, **plain(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @classmethod
     def load(cls, text: str) -> "Manifest":

@@ -4,7 +4,7 @@ Pure functions over lists of relative paths; who lists a folder or a bucket hand
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packager.fault import Fault
 from packager.spec import ApiSpec
@@ -17,8 +17,7 @@ SHOWN = 50
 _LAYOUTS = {"python": PYTHON, "tensorflow": TENSORFLOW, "onnx": ONNX}
 
 
-@dataclass(frozen=True, slots=True)
-class ModelLocation:
+class ModelLocation(NamedTuple):
     """One model path of an API: the canonical path of its key, what the user wrote, and whether it is `models.dir`."""
 
     at: str

@@ -1,10 +1,9 @@
 """Why a target does not take an API."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Objection:
+class Objection(NamedTuple):
     """One reason, as the end of a sentence. `absolute` when AWS has no such thing, so that no override helps."""
 
     sentence: str

@@ -7,7 +7,7 @@ idle, and reached by callers of the account alone. What AWS cannot do stays an e
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packager.endpoints import endpoint_objections, endpoint_size
 from packager.instances import InstanceType, cheapest, instance_types
@@ -42,8 +42,7 @@ ECS_FLOOR_MIB = {"python": 512, "onnx": 512, "tensorflow": 2048}
 ECS_FLOOR_VCPU = {"python": 0.25, "onnx": 0.25, "tensorflow": 1.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(NamedTuple):
     """A target, a size, and the sentence that explains both; `warning` when the user overrode an objection."""
 
     target: Target
@@ -56,8 +55,7 @@ class Unplaceable(Exception):
     """No target takes the API; the message is the objections, as one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRule:
+class TargetRule(NamedTuple):
     """One row of the table: what the target cannot run, and the size of what it can."""
 
     objections: Callable[[ApiSpec, int], Iterator[Objection]]

@@ -8,7 +8,7 @@ imports) is left to the runtime.
 import ast
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packager.problem import Severity
 from runtime_handler.contract import PredictorTypeName
@@ -33,8 +33,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something about a predictor file: the line in it (None: the whole file), a code, a sentence with the remedy."""
 
     line: int | None

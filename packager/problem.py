@@ -1,14 +1,12 @@
 """One thing wrong, or worth knowing, in a user's project: a fact to print, never an exception."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "note"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """What is wrong, where, and what to do about it, for the person who can fix it.
 
     `code` is stable and for programs: Cortex's own (`spec.*`, `configreader.*`) where it has one, else `deploy.*` or
@@ -42,7 +40,7 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
         left_out = len(once) - MOST
         once = sorted(once, key=lambda problem: problem.severity != "error")[:MOST]
         message = f"{left_out:,} more problems are not listed; correct these first"
-        once.append(replace(once[0], code="cxpack.more_problems", line=None, path="", message=message))
+        once.append(once[0]._replace(code="cxpack.more_problems", line=None, path="", message=message))
     return tuple(sorted(once, key=lambda problem: (problem.file, problem.line or 0)))
 
 

@@ -10,8 +10,8 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from packager.ignored import Ignored, ignore_rules
 
@@ -22,8 +22,7 @@ _LEFT_OUT_FILE, _LEFT_OUT_FOLDER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectFile:
+class ProjectFile(NamedTuple):
     """A file of the project: its path relative to the root, with slashes, and where its bytes are."""
 
     path: str

@@ -1,8 +1,8 @@
 """A project's folder as its checks see it: what is a file of it, what is left out, and how far to look."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from packager.ignored import ignore_rules
 from packager.s3_models import ListKeys
@@ -11,8 +11,7 @@ LARGEST_SOURCE = 4 << 20
 """Bytes of a predictor file or requirements.txt that are read; a bigger one is not what it is said to be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
+class Project(NamedTuple):
     """A project's folder, and how far to look.
 
     `shown` is the folder as the user typed it, for messages. `lock` says that versions of requirements are about to be

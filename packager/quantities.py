@@ -1,7 +1,6 @@
 """The types of value that carry a unit: durations, Kubernetes quantities, shares of replicas."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from packager import units
 from packager.fields import Reader, shown, wrong_type
@@ -9,11 +8,10 @@ from packager.tree import Node
 from packager.values import WRONG_TYPE, Range, whole
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(NamedTuple):
     """A Go duration, read as seconds; `multiple_s` is the step that it must be a multiple of."""
 
-    range: Range = field(default_factory=Range)
+    range: Range = Range()
     multiple_s: int | None = None
     expected: str = "a duration like 30s, 5m or 1h30m"
 
@@ -33,8 +31,7 @@ class Duration:
         return {"type": "string", "pattern": whole(r"[+-]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
+class Quantity(NamedTuple):
     """A Kubernetes quantity. Texts always, numbers only where Cortex took them (`cpu: 0.2`, yet not `mem: 100`)."""
 
     example: str
@@ -71,8 +68,7 @@ class Quantity:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Replicas:
+class Replicas(NamedTuple):
     """A number of replicas or a percentage of them."""
 
     expected: str = "a whole number from 0, or a percentage like 25%"

@@ -1,8 +1,8 @@
 """A cortex.yaml and the project around it, read: the APIs that can be used, and all problems at once."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from packager.dialect import normalise
 from packager.document import MAX_BYTES, read_document
@@ -23,8 +23,7 @@ MAX_APIS = 500
 """Entries in one file, many more than one project's stacks can be deployed from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What a file says: the APIs without an error of their own, in its order, and every problem, by line."""
 
     apis: tuple[ApiSpec, ...] = ()
@@ -91,8 +90,7 @@ def _read(data: bytes, file: str, look_around: Callable[[ApiSpec], Iterable[Faul
     return Reading(apis=tuple(apis), problems=in_order(problems))
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
+class _Draft(NamedTuple):
     """An API as far as it could be read, with what is wrong with it."""
 
     api: ApiSpec
@@ -132,7 +130,7 @@ def _kept(faults: Iterable[Fault], draft: _Draft) -> Iterator[Problem]:
     for fault in faults:
         if not any(_distrusted(path, draft.reader.bad) for path in (fault.at, *fault.needs)):
             problem = draft.api.problem(fault.at, fault.code, fault.message, severity=fault.severity)
-            yield problem if fault.file is None else replace(problem, file=fault.file, line=fault.line, path="")
+            yield problem if fault.file is None else problem._replace(file=fault.file, line=fault.line, path="")
 
 
 def _distrusted(path: str, bad: set[str]) -> bool:

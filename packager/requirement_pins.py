@@ -5,7 +5,7 @@ Cortex's images had Python 3.6, so shipped projects pin packages of 2019. Pure f
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FIRST_WHEEL: Mapping[str, Mapping[str, str]] = {
     "grpcio": {"3.11": "1.49.1", "3.12": "1.59.0", "3.13": "1.66.2"},
@@ -38,8 +38,7 @@ _BOUND = re.compile(r"(===?|~=|!=|<=?|>=?)\s*([^\s,;()#]+)")
 _RELEASE = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+class Pin(NamedTuple):
     """A requirement with bounds: its line from 1, its name as PyPI normalises it, (operator, version) pairs, and its text."""
 
     line: int

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from packager import spec
 from packager.manifest import Rollout, Scaling
@@ -37,8 +36,7 @@ def rollout(update: UpdateStrategy, replicas: int, chosen: spec.Rollout | None =
     )
     if chosen is None:
         return bounds
-    return replace(
-        bounds,
+    return bounds._replace(
         strategy=chosen.strategy,
         percent=bounds.percent if chosen.percent is None else chosen.percent,
         interval_s=bounds.interval_s if chosen.interval_s is None else math.ceil(chosen.interval_s),

@@ -4,14 +4,12 @@ Standard library only, as the manifest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Target = Literal["lambda", "ecs", "sagemaker"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LambdaSize:
+class LambdaSize(NamedTuple):
     """Memory in MB (it sets the CPU share too: 1,769 MB a vCPU), timeout in seconds, /tmp in MB.
 
     `provisioned_concurrency` environments are kept ready; with `snap_start` the others start from a snapshot.
@@ -29,8 +27,7 @@ class LambdaSize:
         return f"{self.memory_mb} MB"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcsSize:
+class EcsSize(NamedTuple):
     """What one task gets: CPU units (1,024 a vCPU), memory in MiB, GPUs or Inferentia chips.
 
     `instance_type` None means Fargate; otherwise the tasks run on EC2 instances of that type.
@@ -46,8 +43,7 @@ class EcsSize:
         return self.instance_type or f"{self.cpu_units / 1024:g} vCPU, {self.memory_mib} MiB (Fargate)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointSize:
+class EndpointSize(NamedTuple):
     """What one replica of a SageMaker endpoint gets: a whole instance of `instance_type`, `ml.` prefix included.
 
     `ami` names the machine image with the driver that the container's libraries need (SageMaker's InferenceAmiVersion), None

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from packager.fields import Place
 from packager.problem import Problem, Severity
@@ -16,8 +16,7 @@ QUARTER = Portion(25, percent=True)
 """Cortex's default for both halves of an update strategy."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compute:
+class Compute(NamedTuple):
     """What one replica needs: vCPUs, bytes of memory and of shared memory (None: not said), GPUs, Inferentia chips."""
 
     cpu: float = 0.2
@@ -37,8 +36,7 @@ class Compute:
         return ("inf", self.inf) if self.inf and not self.gpu else ("gpu", self.gpu)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Autoscaling:
+class Autoscaling(NamedTuple):
     """How many replicas run; names, units (seconds) and defaults are Cortex 0.22's."""
 
     min_replicas: int = 1
@@ -55,16 +53,14 @@ class Autoscaling:
     downscale_tolerance: float = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateStrategy:
+class UpdateStrategy(NamedTuple):
     """How many replicas may be too many, and missing, while an update replaces them."""
 
     max_surge: Portion = QUARTER
     max_unavailable: Portion = QUARTER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Networking:
+class Networking(NamedTuple):
     """Where requests arrive. `endpoint` begins with a slash and ends with none; `local_port` is Cortex's, None if absent."""
 
     endpoint: str
@@ -72,8 +68,7 @@ class Networking:
     local_port: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Auth:
+class Auth(NamedTuple):
     """Who may call the API; `issuer` and `audience` are those of a JWT."""
 
     type: Literal["none", "iam", "jwt"] = "none"
@@ -81,16 +76,14 @@ class Auth:
     audience: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
+class Throttle(NamedTuple):
     """Requests a second, and at once."""
 
     rate: float
     burst: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
+class Permission(NamedTuple):
     """IAM actions allowed on resources, and why."""
 
     actions: tuple[str, ...]
@@ -98,8 +91,7 @@ class Permission:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
+class Rollout(NamedTuple):
     """How a new version takes over: the share that a step moves, and the seconds between steps; None: the target's default."""
 
     strategy: Literal["all_at_once", "canary", "linear"]
@@ -107,8 +99,7 @@ class Rollout:
     interval_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploySpec:
+class DeploySpec(NamedTuple):
     """cxpack's own section. Sizes are MB, times seconds; None leaves the choice to placement."""
 
     target: Literal["auto", "lambda", "ecs", "sagemaker"] = "auto"
@@ -125,21 +116,19 @@ class DeploySpec:
     permissions: tuple[Permission, ...] = ()
     auth: Auth = Auth()
     throttle: Throttle | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = MappingProxyType({})
     warmup: str | None = None
     rollout: Rollout | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class Split(NamedTuple):
     """One API of a TrafficSplitter, with its per cent of the requests."""
 
     name: str
     weight: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiSpec:
+class ApiSpec(NamedTuple):
     """One API. `serve` is the part that its process needs (a TrafficSplitter has none), the rest is for the stacks.
 
     `line` is where the entry begins in `file`. `image` and `tensorflow_serving_image` are Cortex's, kept for the report.
@@ -152,15 +141,15 @@ class ApiSpec:
     line: int
     path: str
     serve: ServeSpec | None
+    networking: Networking
     compute: Compute = Compute()
     autoscaling: Autoscaling = Autoscaling()
     update_strategy: UpdateStrategy = UpdateStrategy()
-    networking: Networking
     deploy: DeploySpec = DeploySpec()
     splits: tuple[Split, ...] = ()
     image: str | None = None
     tensorflow_serving_image: str | None = None
-    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    places: Mapping[str, Place] = MappingProxyType({})
 
     @property
     def served(self) -> ServeSpec:

@@ -13,9 +13,8 @@ a function of the input: CDK hashes each context, so that an API that did not ch
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from packager.check import Check, CheckedApi
 from packager.context import BuildContext
@@ -35,8 +34,7 @@ def _silent(line: str) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Synthesis:
+class Synthesis(NamedTuple):
     """What was written: of every API whether its context changed, and whether cdk.json is new."""
 
     out: Path

@@ -1,7 +1,6 @@
 """YAML's events made into a tree of nodes with lines and paths, aliases and merges written out, within limits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from packager.scalar import Scalar, Unresolvable, resolve
@@ -48,15 +47,17 @@ class Node:
         return self.value
 
 
-@dataclass(slots=True)
 class _Open:
     """A list or map whose end has not been read."""
 
-    node: Node
-    anchor: str | None
-    key: str | None = None
-    key_line: int = 0
-    merges: list[Node] = field(default_factory=list)
+    __slots__ = ("anchor", "key", "key_line", "merges", "node")
+
+    def __init__(self, node: Node, anchor: str | None) -> None:
+        self.node = node
+        self.anchor = anchor
+        self.key: str | None = None
+        self.key_line = 0
+        self.merges: list[Node] = []
 
     @property
     def wants_key(self) -> bool:

@@ -1,9 +1,9 @@
 """Texts with units, read as Cortex read them: Kubernetes quantities, Go durations, shares of replicas."""
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
+from typing import NamedTuple
 
 _SUFFIXES = {
     "": Decimal(1),
@@ -29,8 +29,7 @@ _SECONDS = {
 _LONGEST_S = Decimal(2) ** 63 / 10**9  # Go counts nanoseconds in 64 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
+class Portion(NamedTuple):
     """A number of replicas, or a percentage of the wanted number of them: `max_surge`, `max_unavailable`."""
 
     amount: int

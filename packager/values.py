@@ -1,8 +1,7 @@
 """The plain types of value that a key can have, each with its reader, its range and its JSON Schema."""
 
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from packager.fields import Reader, shown, suggestion, wrong_type
 from packager.tree import Node
@@ -10,8 +9,7 @@ from packager.tree import Node
 WRONG_TYPE = "configreader.invalid_primitive_type"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pattern:
+class Pattern(NamedTuple):
     """A regular expression that a whole text has to match, the code of Cortex's error, and what it allows in words."""
 
     regex: str
@@ -24,8 +22,7 @@ def whole(regex: str) -> str:
     return rf"^(?:{regex})$(?!\n)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
+class Text(NamedTuple):
     """A text that is not empty. Patterns are tried in order; the first that fails is reported."""
 
     what: str = "a text"
@@ -71,8 +68,7 @@ class Text:
         return schema | ({"allOf": conditions} if conditions else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One of a few words, told apart by case. `versions`: they look like numbers, and count as written without quotes."""
 
     values: tuple[str, ...]
@@ -99,8 +95,7 @@ class Choice:
         return {"enum": [*self.values, *unquoted]}
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(NamedTuple):
     """true or false."""
 
     expected: str = "true or false"
@@ -114,8 +109,7 @@ class Boolean:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class Range(NamedTuple):
     """Bounds of a number: `minimum` and `maximum` belong to the range, `above` and `below` do not."""
 
     minimum: float | None = None
@@ -145,11 +139,10 @@ class Range:
         return {key: bound for key, bound in bounds.items() if bound is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(NamedTuple):
     """A whole number, written as one: `1.0` and `"1"` are none."""
 
-    range: Range = field(default_factory=Range)
+    range: Range = Range()
     expected: str = "a whole number"
 
     def read(self, node: Node, at: str, reader: Reader) -> int:
@@ -164,11 +157,10 @@ class Integer:
         return {"type": "integer"} | self.range.schema()
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number; whole ones count."""
 
-    range: Range = field(default_factory=Range)
+    range: Range = Range()
     expected: str = "a number"
 
     def read(self, node: Node, at: str, reader: Reader) -> float:

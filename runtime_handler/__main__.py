@@ -1,5 +1,6 @@
 """`python -m runtime_handler`: a Lambda function where the platform says so, an HTTP server everywhere else."""
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,7 @@ def main() -> int:
     sys.path.append(sys.path.pop(0))
     try:
         if os.environ.get("AWS_LAMBDA_RUNTIME_API"):
+            gc.disable()  # until the function has started: there is no garbage among what is imported
             from runtime_handler.entrypoints.aws_lambda import run as run_lambda
 
             return run_lambda()

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime_handler.admission import Gate, ProcessGate
 from runtime_handler.asgi import (
@@ -41,9 +41,10 @@ from runtime_handler.errors import (
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.request import Answer, Headers, Request, log_fields
-from runtime_handler.sagemaker import MultiModel
 from runtime_handler.service import Service
-from runtime_handler.status import status_of
+
+if TYPE_CHECKING:
+    from runtime_handler.sagemaker import MultiModel
 
 Run = Callable[[Request], Awaitable[Answer]]
 """Runs Service.predict where user code may block."""
@@ -83,7 +84,7 @@ class App:
         *,
         gate: Gate | None = None,
         load_docs: Callable[[], Awaitable[Asgi]] | None = None,
-        multi_model: MultiModel | None = None,
+        multi_model: "MultiModel | None" = None,
     ) -> None:
         self._service = service
         self._run = run
@@ -99,7 +100,7 @@ class App:
             "/ping": self._readiness,
             "/-/ready": self._readiness,
             "/-/healthy": lambda: json_answer(200, {"healthy": True}),
-            "/-/status": lambda: json_answer(200, status_of(service)),
+            "/-/status": self._status,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +131,7 @@ class App:
         message = f"{path} takes {allowed}, not {method}"
         return json_answer(405, {"error": message, "kind": "method_not_allowed"}, [(b"allow", allowed.encode())])
 
-    async def _manage(self, multi_model: MultiModel, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _manage(self, multi_model: "MultiModel", scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
         try:
             model = multi_model.invoked(path) if method == "POST" else None
@@ -202,6 +203,11 @@ class App:
         if service.models is not None:
             body["model_metadata"] = service.models.metadata()
         return json_answer(200, body)
+
+    def _status(self) -> Answer:
+        from runtime_handler.status import status_of  # here, for no prediction needs it
+
+        return json_answer(200, status_of(self._service))
 
     def _readiness(self) -> Answer:
         if self._service.ready and self._gate.ready():

@@ -8,7 +8,6 @@ from typing import Any
 
 from runtime_handler.codec import is_form
 from runtime_handler.errors import BadPayload
-from runtime_handler.heads import BODILESS
 from runtime_handler.request import Answer, Headers, Request
 
 Scope = Mapping[str, Any]
@@ -24,6 +23,9 @@ CORS: Headers = [
     (b"access-control-allow-credentials", b"true"),
 ]
 """What Cortex's proxy added to every answer below 400."""
+
+BODILESS = frozenset({204, 304})
+"""Statuses whose answers end with their head (RFC 9110, section 6.4.1): what came after it would be taken for the next answer."""
 
 
 class NeedsLoop:
@@ -87,6 +89,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def _read_form(scope: Scope, receive: Receive) -> Any:
+    await NeedsLoop()
     from python_multipart.exceptions import FormParserError  # here, for only forms need it
     from starlette.formparsers import MultiPartException
     from starlette.requests import ClientDisconnect

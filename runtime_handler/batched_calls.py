@@ -12,9 +12,7 @@ from runtime_handler.errors import ServeError
 from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
-from runtime_handler.predictors.provenance import NO_PAYLOAD
 from runtime_handler.request import Answer, Request
-from runtime_handler.sagemaker import sent_to
 
 Outcome = Answer | ServeError | PredictorFailed
 
@@ -45,16 +43,16 @@ class BatchedCalls:
                 found[position] = error
         for model in dict.fromkeys(request.model for _, request, _ in readable):
             positions, kept, arguments = zip(*(entry for entry in readable if entry[1].model == model), strict=True)
-            with sent_to(model):
-                outcomes = self._predict(kept, arguments, observed=observed)
+            outcomes = self._predict(kept, arguments, observed=observed)
             found.update(zip(positions, outcomes, strict=True))
         return [found[position] for position in range(len(requests))]
 
     def _predict(self, requests: Sequence[Request], arguments: Sequence[dict[str, Any]], *, observed: bool) -> list[Outcome]:
+        """The outcomes of requests that were sent to the same model."""
         names = self._predictor.predict_arguments
         lists: dict[str, Any] = {name: [each[name] for each in arguments] for name in names - {"batch_id"}}
         try:
-            with lease.Lease():
+            with lease.Lease(requests[0].model):
                 predictions = self._predictor.predict(**lists, **dict.fromkeys(names & {"batch_id"}))
             if not isinstance(predictions, list | tuple) or len(predictions) != len(requests):
                 raise TypeError(
@@ -64,7 +62,7 @@ class BatchedCalls:
             if len(requests) > 1:
                 alone = zip(requests, arguments, strict=True)
                 return [self._predict([request], [each], observed=observed)[0] for request, each in alone]
-            return [_outcome(error, arguments[0].get("payload", NO_PAYLOAD), requests[0])]
+            return [_outcome(error, arguments[0], requests[0])]
         if observed and self._predictor.post_predict is not None:
             self._later(self._post_predict, requests, {**lists, "response": predictions})
         return [self._encode(*pair, observed=observed) for pair in zip(predictions, requests, strict=True)]
@@ -85,8 +83,8 @@ class BatchedCalls:
         run_post_predict(self._predictor, arguments, requests[0])
 
 
-def _outcome(error: BaseException, payload: Any, request: Request) -> Outcome:
+def _outcome(error: BaseException, arguments: dict[str, Any], request: Request) -> Outcome:
     try:
-        return answer_to(error, payload, request)
+        return answer_to(error, arguments, request)
     except (ServeError, PredictorFailed) as outcome:
         return outcome

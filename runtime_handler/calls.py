@@ -3,19 +3,18 @@
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime_handler.arguments import arguments_of
 from runtime_handler.codec import TEXT, answer_of
 from runtime_handler.errors import BadModelInput, ServeError
-from runtime_handler.heads import check_head, encoded
 from runtime_handler.importing import describe, user_traceback
-from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
-from runtime_handler.predictors.provenance import NO_PAYLOAD, comes_from
 from runtime_handler.request import Answer, Request, log_fields
-from runtime_handler.sagemaker import sent_to
+
+if TYPE_CHECKING:
+    from runtime_handler.metrics.monitor import Monitor
 
 log = logging.getLogger("cxpack")
 
@@ -40,7 +39,7 @@ class Calls(Protocol):
 class SingleCalls:
     """One call a request."""
 
-    def __init__(self, predictor: Predictor, monitor: Monitor | None, later: Later) -> None:
+    def __init__(self, predictor: Predictor, monitor: "Monitor | None", later: Later) -> None:
         self._predictor = predictor
         self._monitor = monitor
         self._later = later
@@ -50,14 +49,14 @@ class SingleCalls:
         predictor = self._predictor
         arguments = arguments_of(request, predictor.predict_arguments)
         try:
-            with lease.Lease() as held, sent_to(request.model):
+            with lease.Lease(request.model) as held:
                 try:
                     prediction = predictor.predict(**arguments)
                 finally:
                     request.used = held.models[-1].id if held.models else None
         # The boundary to the user's code, sys.exit() included: one failing request must not end the process.
         except BaseException as error:  # noqa: BLE001
-            return answer_to(error, arguments.get("payload", NO_PAYLOAD), request)
+            return answer_to(error, arguments, request)
         answer = encoded_answer(prediction, request)
         if observed:
             if self._monitor is not None:
@@ -71,25 +70,33 @@ class SingleCalls:
         run_post_predict(self._predictor, {**arguments, **arguments_of(request, missing), "response": prediction}, request)
 
 
-def answer_to(error: BaseException, payload: Any, request: Request) -> Answer:
-    """The answer that an exception out of the user's code stands for: that of an HTTPException.
+def answer_to(error: BaseException, arguments: Mapping[str, Any], request: Request) -> Answer:
+    """The answer that an exception out of a `predict` with `arguments` stands for: that of an HTTPException.
 
     Raises the error itself when it is a ServeError, and PredictorFailed, with a line in the log, for any other; also
     for a bad model input that did not come from the payload.
     """
-    if isinstance(error, BadModelInput) and not comes_from(error.given, payload, whole=error.whole):
+    if isinstance(error, BadModelInput) and not _is_the_callers(error, arguments):
         raise failed("predict", error, request) from error
     if isinstance(error, ServeError):
         raise error
     exceptions = sys.modules.get("starlette.exceptions")
     if exceptions is None or not isinstance(error, exceptions.HTTPException):
         raise failed("predict", error, request) from error
+    from runtime_handler.heads import check_head, encoded  # here, for few predictors raise one
+
     try:
         headers = encoded((error.headers or {}).items())
         check_head(error.status_code, headers)
         return Answer(error.status_code, str(error.detail).encode(), TEXT, headers)
     except ValueError as reason:
         raise unsendable("the HTTPException that predict raised", reason, request) from error
+
+
+def _is_the_callers(error: BadModelInput, arguments: Mapping[str, Any]) -> bool:
+    from runtime_handler.predictors.provenance import comes_from  # here, for most inputs are good
+
+    return "payload" in arguments and comes_from(error.given, arguments["payload"], whole=error.whole)
 
 
 def encoded_answer(prediction: Any, request: Request) -> Answer:

@@ -1,7 +1,8 @@
 """Request body to payload, and prediction to response body, as Cortex did both.
 
 A JSON body is read with orjson where that gives what the standard library gives, and with the standard library
-otherwise (NaN, integers of more than 64 bits, UTF-16): a predictor must not see which of the two it was.
+otherwise (NaN, integers of more than 64 bits, UTF-16): a predictor must not see which of the two it was. Servers import
+orjson when they start, a Lambda function with the first large body.
 Answers are what json.dumps writes, NaN and Infinity included; numpy's scalars and arrays, which Cortex refused, are
 written as the numbers they hold.
 """
@@ -10,10 +11,7 @@ import json
 import sys
 from typing import Any
 
-import orjson
-
 from runtime_handler.errors import BadPayload
-from runtime_handler.heads import check_head
 from runtime_handler.request import Answer, Request
 
 JSON = "application/json"
@@ -23,6 +21,9 @@ FORMS = ("multipart/form", "application/x-www-form-urlencoded")
 
 LARGE_ARRAY = 1_000
 """Elements from which on an array is written by orjson: json takes a second for a million, and holds up every thread."""
+
+LARGE_BODY = 10_000
+"""Bytes from which on a body is worth importing orjson for: a dozen of them take json as much longer as that takes."""
 
 _LONG_INTEGER = b"0" * 19
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
@@ -48,7 +49,9 @@ def is_form(content_type: str) -> bool:
 
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text, as json.loads reads it. Raises BadPayload."""
-    if len(body) < len(_LONG_INTEGER) or _LONG_INTEGER not in body.translate(_DIGITS_TO_ZERO):
+    if ("orjson" in sys.modules or len(body) >= LARGE_BODY) and not _has_long_integer(body):
+        import orjson  # here, for it brings modules that take a Lambda function as long to import as a fifth of ours
+
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -58,6 +61,11 @@ def parse_json(body: bytes) -> Any:
     except (ValueError, RecursionError) as error:
         reason = str(error) if body else "it is empty"
         raise BadPayload(f"the body is not JSON: {reason}") from None
+
+
+def _has_long_integer(body: bytes) -> bool:
+    """Whether there may be an integer that orjson takes for a float."""
+    return len(body) >= len(_LONG_INTEGER) and _LONG_INTEGER in body.translate(_DIGITS_TO_ZERO)
 
 
 def answer_of(prediction: Any) -> Answer:
@@ -71,6 +79,8 @@ def answer_of(prediction: Any) -> Answer:
         return Answer(200, prediction.encode(), TEXT, [])
     responses = sys.modules.get("starlette.responses")
     if responses is not None and isinstance(prediction, responses.Response):
+        from runtime_handler.heads import check_head  # here, for few predictors make responses
+
         check_head(prediction.status_code, prediction.raw_headers)
         return Answer(prediction.status_code, b"", None, [], prediction)
     return Answer(200, dump_json(prediction), JSON, [])
@@ -128,6 +138,7 @@ def _dump_with_arrays(value: Any) -> bytes:
 
 def _array_text(array: Any) -> bytes:
     import numpy  # loaded already, with the array
+    import orjson
 
     if array.dtype.kind == "f":
         array = array.astype("float64")  # as tolist() does: the number that it is, not the shortest for its type

@@ -134,7 +134,7 @@ class ServeSpec(NamedTuple):
 
     def dump(self) -> str:
         """The text of api.json: sorted keys, two spaces, a newline at the end; the same spec gives the same text."""
-        return json.dumps({"format": FORMAT, **_plain(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json.dumps({"format": FORMAT, **plain(self)}, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     @classmethod
     def load(cls, text: str) -> "ServeSpec":
@@ -165,10 +165,10 @@ class ServeSpec(NamedTuple):
         )
 
 
-def _plain(value: Any) -> Any:
-    """The same in dicts and lists."""
+def plain(value: Any) -> Any:
+    """A value of named tuples and mappings in the dicts and lists that JSON knows."""
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -9,8 +9,6 @@ LEAST_STATUS, MOST_STATUS = 200, 599
 NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 """RFC 9110, sections 5.1 and 5.5; a line break in a value would begin a header of somebody's choice."""
-BODILESS = frozenset({204, 304})
-"""Statuses whose answers end with their head (section 6.4.1): what came after it would be taken for the next answer."""
 
 
 def check_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:

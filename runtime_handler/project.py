@@ -5,15 +5,11 @@ As in Cortex: the project's folder is the working directory and importable, `pyt
 """
 
 import os
-import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from pathlib import Path
 
 from runtime_handler.contract import PredictorSpec
-
-LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
 
 def enter_project(project: Path, spec: PredictorSpec, environ: MutableMapping[str, str]) -> None:
@@ -21,57 +17,10 @@ def enter_project(project: Path, spec: PredictorSpec, environ: MutableMapping[st
     environ.update(spec.env)
     dotenv = project / ".env"
     if dotenv.is_file():
+        from runtime_handler.dotenv import parse_dotenv  # here, for most projects have none
+
         environ.update(parse_dotenv(dotenv.read_text(encoding="utf-8", errors="replace"), environ))
     importable = (project / (spec.python_path or ".")).resolve()
     sys.path.insert(0, str(importable))
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(importable), environ.get("PYTHONPATH", "")]))
     os.chdir(project)
-
-
-def parse_dotenv(text: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a shell would set when it sources `text`; `$NAME` is looked up in those before it and `environ`.
-
-    Single quotes keep everything, double quotes and no quotes expand; lines that are no assignment are left out.
-    """
-    variables: dict[str, str] = {}
-    for line in text.splitlines():
-        if match := LINE.fullmatch(line):
-            variables[match[1]] = _value(match[2], {**environ, **variables})
-    return variables
-
-
-def _value(text: str, environ: Mapping[str, str]) -> str:
-    value, position = "", 0
-    while position < len(text):
-        character = text[position]
-        if character == "'":
-            end = text.find("'", position + 1)
-            end = len(text) if end < 0 else end
-            value += text[position + 1 : end]
-        elif character == '"':
-            end = _closing_quote(text, position + 1)
-            value += _expand(text[position + 1 : end], environ)
-        elif character.isspace() or (character == "#" and not value):
-            break
-        else:
-            end = next((at for at in range(position, len(text)) if text[at] in "'\" \t"), len(text)) - 1
-            value += _expand(text[position : end + 1], environ)
-        position = end + 1
-    return value
-
-
-def _closing_quote(text: str, start: int) -> int:
-    position = start
-    while position < len(text) and text[position] != '"':
-        position += 2 if text[position] == "\\" else 1
-    return min(position, len(text))
-
-
-def _expand(text: str, environ: Mapping[str, str]) -> str:
-    pieces = re.split(r"(\\.)", text)
-    return "".join(
-        piece[1]
-        if piece[:1] == "\\" and len(piece) == 2
-        else REFERENCE.sub(lambda match: environ.get(match[1] or match[2], ""), piece)
-        for piece in pieces
-    )

@@ -4,13 +4,12 @@ The container contract (AWS's page "Build your own container for multi-model end
 DELETE unloads, POST /models/NAME/invoke predicts.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from runtime_handler.codec import parse_json
 from runtime_handler.errors import BadPayload, ModelNotFound, NotReady
+from runtime_handler.models import lease
 from runtime_handler.models.model import CacheStatus, Model, ModelStatus
 from runtime_handler.starting import OpenedModels
 
@@ -92,27 +91,6 @@ def _described(name: str, url: str) -> dict[str, Any]:
     return {"modelName": name, "modelUrl": url}
 
 
-default_model: ContextVar[str | None] = ContextVar("default_model", default=None)
-"""The model that the running request was sent to."""
-
-
-def sent_to(model: str | None) -> AbstractContextManager[None]:
-    """Within it, `model` is the client's default one; None, as for every API that is no multi-model endpoint, is none."""
-    return _NOWHERE if model is None else _sent_to(model)
-
-
-@contextmanager
-def _sent_to(model: str) -> Iterator[None]:
-    token = default_model.set(model)
-    try:
-        yield
-    finally:
-        default_model.reset(token)
-
-
-_NOWHERE = nullcontext()  # one for all, because every request of every other API enters it
-
-
 class InvokedModels:
     """`Models` for which no name means the model that the running request was sent to."""
 
@@ -137,4 +115,7 @@ class InvokedModels:
 
     def get(self, name: str | None = None, version: str | int | None = "latest") -> Model:
         """See `Models.get`."""
-        return self._models.get(default_model.get() if name is None else name, version)
+        request = lease.current()
+        if name is None and request is not None:
+            name = request.sent_to
+        return self._models.get(name, version)

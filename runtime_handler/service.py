@@ -12,7 +12,6 @@ from runtime_handler.calls import Calls, PredictorFailed, SingleCalls
 from runtime_handler.codec import JSON
 from runtime_handler.contract import ServeSpec
 from runtime_handler.errors import NotReady, ServeError
-from runtime_handler.metrics.monitor import Monitor
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models.model import Models
 from runtime_handler.predictors import BATCHES_REQUESTS
@@ -21,6 +20,8 @@ from runtime_handler.starting import OpenModels, start_predictor
 
 if TYPE_CHECKING:
     from runtime_handler.batched_calls import BatchedCalls, Outcome
+    from runtime_handler.contract import MonitoringSpec
+    from runtime_handler.metrics.monitor import Monitor
 
 log = logging.getLogger("cxpack")
 
@@ -35,7 +36,7 @@ class Service:
         self.reads_payload = True
         self._project = project
         self._open_models = open_models
-        self._monitor = Monitor(spec.monitoring, recorder) if spec.monitoring else None
+        self._monitor = _monitor(spec.monitoring, recorder) if spec.monitoring else None
         self._calls: Calls | None = None
         self._batched: BatchedCalls | None = None
         self._later: Callable[..., None] = lambda function, *arguments: function(*arguments)
@@ -86,3 +87,9 @@ class Service:
             log.warning("the warm-up with %s failed: %s", self.spec.warmup, str(error) or "see above")
         else:
             log.info("warmed up with %s: %d bytes", self.spec.warmup, len(answer.body))
+
+
+def _monitor(spec: "MonitoringSpec", recorder: Recorder) -> "Monitor":
+    from runtime_handler.metrics.monitor import Monitor  # here, for most APIs are not monitored
+
+    return Monitor(spec, recorder)

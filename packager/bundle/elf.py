@@ -2,7 +2,7 @@
 
 import re
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAGIC = b"\x7fELF"
 MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}
@@ -11,8 +11,7 @@ _NEEDED_VERSIONS = 0x6FFFFFFE  # SHT_GNU_verneed
 _GLIBC = re.compile(rb"GLIBC_(\d+)\.(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(NamedTuple):
     """`machine` is an architecture's name, or `machine N` for others; `glibc` None when it needs no particular one."""
 
     machine: str

@@ -1,15 +1,14 @@
 """What the wheels of a zip must fit: Lambda's managed Python runtimes, and the flavours that they carry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from packager.images import LAYERS
 from packager.manifest import Architecture
 from runtime_handler.contract import PredictorTypeName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(NamedTuple):
     """A Python version like `3.12` on Linux, with the newest glibc that packages may ask for."""
 
     python: str

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime_handler import logs
-from runtime_handler.contract import SINGLE_MODEL, FormatError, ModelPath, ModelsSpec, ServeSpec
+from runtime_handler.contract import SECRETS, SINGLE_MODEL, FormatError, ModelPath, ModelsSpec, ServeSpec
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.logs import LogFormat
@@ -18,8 +18,6 @@ from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, wri
 from runtime_handler.models.layout import Layout
 from runtime_handler.predictors.base import Load
 from runtime_handler.project import enter_project
-from runtime_handler.sagemaker import InvokedModels
-from runtime_handler.secrets import resolve_secrets
 from runtime_handler.service import Service
 from runtime_handler.starting import OpenedModels
 
@@ -133,7 +131,10 @@ SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 
 def compose(spec: ServeSpec, settings: Settings) -> Composed:
     """The service of an API; from here on the process is the project's. Raises StartError when a secret cannot be read."""
-    resolve_secrets(os.environ)
+    if os.environ.get(SECRETS):
+        from runtime_handler.secrets import resolve_secrets  # here, for most APIs have none
+
+        resolve_secrets(os.environ)
     recorder = EmfRecorder(settings.metrics_name or spec.name, SINKS[settings.log_format])
     logs.configure(spec.predictor.log_level, settings.log_format, spec.name)
     root = settings.api_json.parent
@@ -164,7 +165,11 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             replica=None if alone else Replica(since=composed.since, poll_s=settings.poll_s),
             memory_left=partial(memory_left, spec),
         )
-        return InvokedModels(composed.manager) if settings.multi_model else composed.manager
+        if not settings.multi_model:
+            return composed.manager
+        from runtime_handler.sagemaker import InvokedModels  # here, for SageMaker alone has such endpoints
+
+        return InvokedModels(composed.manager)
 
     composed = Composed(Service(spec, project, open_models, recorder), recorder)
     return composed

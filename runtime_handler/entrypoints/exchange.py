@@ -10,8 +10,8 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
-from runtime_handler.asgi import Asgi, BrokenOff, Message, NeedsLoop, Scope
-from runtime_handler.codec import TEXT, is_form
+from runtime_handler.asgi import Asgi, BrokenOff, Message, NeedsLoop
+from runtime_handler.codec import TEXT
 from runtime_handler.entrypoints.http_api_event import HttpApiEvent
 from runtime_handler.entrypoints.invocation import DirectInvocation
 
@@ -37,18 +37,18 @@ class Adapter:
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The answer in the form that the event's front expects."""
         handler = self._handler(event, context)
-        scope: Scope = handler.scope
         answered = _Exchange(handler.body)
-        running = cast("Coroutine[Any, Any, None]", self._app(scope, answered.receive, answered.send))
+        running = cast("Coroutine[Any, Any, None]", self._app(handler.scope, answered.receive, answered.send))
         try:
-            if _has_form(scope) or not _ends(running):
+            if not _ends(running):
                 self.loop().run_until_complete(running)
         except Exception as error:  # the boundary of an invocation: the next one must find the environment alive
             if not isinstance(error, BrokenOff):
                 log.exception("an answer broke off")
             answered.fail()
-        # HTTP's headers are Latin-1; the translations of all fronts, Mangum's too, take them for UTF-8.
-        headers = [(name, value if value.isascii() else value.decode("latin-1").encode()) for name, value in answered.headers]
+        headers = answered.headers
+        if not isinstance(handler, HANDLERS):  # HTTP's headers are Latin-1, and Mangum takes them for UTF-8
+            headers = [(name, value.decode("latin-1").encode()) for name, value in headers]
         response: dict[str, Any] = handler({"status": answered.status, "headers": headers, "body": answered.body})
         return response
 
@@ -88,10 +88,6 @@ def _ends(running: Coroutine[Any, Any, None]) -> bool:
     except StopIteration:
         return True
     return False
-
-
-def _has_form(scope: Scope) -> bool:
-    return any(name == b"content-type" and is_form(value.decode("latin-1").lower()) for name, value in scope["headers"])
 
 
 class _Exchange:

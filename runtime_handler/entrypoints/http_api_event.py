@@ -4,7 +4,6 @@ Mangum translates every other event. This one, which our own stacks send, is tra
 because importing Mangum takes longer than everything else of ours that a start imports (40 to 130 ms).
 """
 
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -46,7 +45,11 @@ class HttpApiEvent:
     def body(self) -> bytes:
         """The request's body."""
         body: str = self._event.get("body") or ""
-        return a2b_base64(body) if self._event.get("isBase64Encoded") else body.encode()
+        if not self._event.get("isBase64Encoded"):
+            return body.encode()
+        from binascii import a2b_base64  # here, for most bodies are text
+
+        return a2b_base64(body)
 
     @property
     def scope(self) -> Scope:
@@ -79,7 +82,7 @@ class HttpApiEvent:
         headers: dict[str, str] = {}
         cookies: list[str] = []
         for raw_name, raw_value in response["headers"]:
-            name, value = raw_name.decode().lower(), raw_value.decode()
+            name, value = raw_name.decode().lower(), raw_value.decode("latin-1")
             if name == "set-cookie":
                 cookies.append(value)
             else:
@@ -106,4 +109,6 @@ def _carried(body: bytes, content_type: str) -> tuple[str, bool]:
             return body.decode(), False
         except UnicodeDecodeError:
             pass
+    from binascii import b2a_base64  # as above
+
     return b2a_base64(body, newline=False).decode(), True

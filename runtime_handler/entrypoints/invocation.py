@@ -1,7 +1,6 @@
 """Invocations that come from no HTTP front, and answers that do not fit through Lambda."""
 
 import json
-from binascii import b2a_base64
 from typing import Any
 
 LARGEST_RESPONSE = 6_291_556
@@ -40,6 +39,8 @@ class DirectInvocation:
         try:
             body, encoded = response["body"].decode(), False
         except UnicodeDecodeError:
+            from binascii import b2a_base64  # here, for most bodies are text
+
             body, encoded = b2a_base64(response["body"], newline=False).decode(), True
         return {"statusCode": response["status"], "headers": headers, "body": body, "isBase64Encoded": encoded}
 

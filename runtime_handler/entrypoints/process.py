@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
+import orjson  # noqa: F401  from then on `codec` reads every body with it
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 

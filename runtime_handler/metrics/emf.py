@@ -24,13 +24,15 @@ def emf_lines(api: str, values: Mapping[Series, Sequence[float]], timestamp_ms: 
     """The lines that carry all `values`, without newlines: the first hundred of each series in as few as the format allows,
     then the second.
     """
-    usable = {series: _usable(given) for series, given in values.items()}
-    lines = []
-    for start in range(0, max(map(len, usable.values()), default=0), MOST_VALUES):
-        present = tuple(series for series, numbers in usable.items() if len(numbers) > start)
-        for line, before, after in _frames(api, present):
-            parts = [f',"{series[0]}":{_numbers(usable[series][start : start + MOST_VALUES])}' for series in line]
-            lines.append(f"{before}{timestamp_ms}{after}{''.join(parts)}}}")
+    numbers = {series: _numbers(given) for series, given in values.items()}
+    lines: list[str] = []
+    start = 0
+    while present := tuple([series for series, texts in numbers.items() if len(texts) > start]):
+        end = start + MOST_VALUES
+        for before, after, members in _frames(api, present):
+            written = [name + _value(numbers[series][start:end]) for series, name in members]
+            lines.append(f"{before}{timestamp_ms}{after}{''.join(written)}}}")
+        start = end
     return lines
 
 
@@ -42,11 +44,11 @@ def dimension_value(text: str) -> str:
 
 
 @lru_cache(1024)
-def _frames(api: str, present: tuple[Series, ...]) -> list[tuple[list[Series], str, str]]:
+def _frames(api: str, present: tuple[Series, ...]) -> list[tuple[str, str, list[tuple[Series, str]]]]:
     """The lines of some series: each has every metric once, and every dimension with one value.
 
-    Of each line its series, what it has before its time, and what between that and its values. API and environment repeat
-    the same series with every flush, so that this is thought about once.
+    Of each line what it has before its time, what between that and its values, and its series, each with what comes before
+    its value. An API repeats the same series with every flush, so that this is thought about once.
     """
     lines: list[tuple[list[Series], dict[str, str]]] = []
     for series in present:
@@ -58,7 +60,7 @@ def _frames(api: str, present: tuple[Series, ...]) -> list[tuple[list[Series], s
             lines.append((line := [], values := {}))
         line.append(series)
         values.update(dimensions)
-    return [(line, *_frame(api, line, values)) for line, values in lines]
+    return [(*_frame(api, line, values), [(series, f',"{series[0]}":') for series in line]) for line, values in lines]
 
 
 def _frame(api: str, line: Sequence[Series], dimensions: Mapping[str, str]) -> tuple[str, str]:
@@ -75,13 +77,13 @@ def _frame(api: str, line: Sequence[Series], dimensions: Mapping[str, str]) -> t
     return '{"_aws":{"Timestamp":', f',"CloudWatchMetrics":{_compact(described)}}},{root[1:-1]}'
 
 
-def _usable(values: Sequence[float]) -> list[float]:
-    return [value for value in map(float, values) if -LARGEST <= value <= LARGEST]  # no comparison holds for NaN
+def _numbers(values: Sequence[float]) -> list[str]:
+    usable = [value for value in map(float, values) if -LARGEST <= value <= LARGEST]  # no comparison holds for NaN
+    return [str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value) for value in usable]
 
 
-def _numbers(values: Sequence[float]) -> str:
-    texts = [str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value) for value in values]
-    return texts[0] if len(texts) == 1 else f"[{','.join(texts)}]"
+def _value(numbers: Sequence[str]) -> str:
+    return numbers[0] if len(numbers) == 1 else f"[{','.join(numbers)}]"
 
 
 def _compact(value: object) -> str:

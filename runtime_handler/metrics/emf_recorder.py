@@ -63,7 +63,7 @@ class EmfRecorder:
             values, self._values = self._values, {}
         lines = emf_lines(self._api, values, int(self._clock() * 1000))
         if lines:
-            self._sink("".join(line + "\n" for line in lines))
+            self._sink("\n".join([*lines, ""]))
 
     def _allowed(self, name: str, value: str) -> str:
         value = dimension_value(value)

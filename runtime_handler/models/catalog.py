@@ -150,7 +150,7 @@ def _reread(name: str, before: KnownModel | None, listed: Listed, rules: Rules, 
     versions = {}
     settle_s = 0.0 if listed.source.in_place is not None else rules.settle_s  # packed files are not being uploaded
     for number, seen in found.versions.items():
-        files, problem = _files(seen, objects), seen.problem
+        files, problem = _files(seen, objects, in_place=listed.in_place is not None), seen.problem
         if rules.marker is not None and problem is None and markers.get(seen.folder, 0.0) < files.modified:
             problem = f"{rules.marker} is missing, or older than the files"
         versions[number] = _seen(ModelId(name, number), old.pop(number, None), files, problem, listed.now, settle_s, now)
@@ -172,12 +172,12 @@ def _apart(objects: Iterable[StoredObject], marker: str | None) -> tuple[dict[st
     return files, markers
 
 
-def _files(seen: FoundVersion, objects: Mapping[str, StoredObject]) -> Files:
+def _files(seen: FoundVersion, objects: Mapping[str, StoredObject], *, in_place: bool) -> Files:
     chosen = tuple(objects[seen.folder + path]._replace(path=path) for path in seen.paths)
     return Files(
         folder=seen.folder,
         objects=chosen,
-        fingerprint=fingerprint(chosen),
+        fingerprint=fingerprint(chosen, in_place=in_place),
         bytes=sum(item.size for item in chosen),
         modified=max(item.modified for item in chosen),
     )

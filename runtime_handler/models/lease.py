@@ -19,11 +19,14 @@ class Lease:
 
     Models that `get` hands out meanwhile, in the same thread or task, are held until the end. A thread that the user's
     code starts is not part of the request; what it gets stays alive, but the cache does not count it.
+
+    `sent_to` is the one of several models that a SageMaker endpoint sent the request to.
     """
 
-    __slots__ = ("_token", "models")
+    __slots__ = ("_token", "models", "sent_to")
 
-    def __init__(self) -> None:
+    def __init__(self, sent_to: str | None = None) -> None:
+        self.sent_to = sent_to
         self.models: list[Model] = []
 
     def given(self, key: ModelId, fingerprint: str) -> Model | None:

@@ -6,11 +6,14 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from errno import ELOOP, ENOENT
-from hashlib import blake2b
 from pathlib import Path
 from stat import S_IMODE
+from typing import TYPE_CHECKING
 
 from runtime_handler.models.source import SourceChanged, SourceError, SourceTooLarge, StoredObject
+
+if TYPE_CHECKING:
+    from hashlib import blake2b
 
 log = logging.getLogger("cxpack.models")
 
@@ -158,8 +161,14 @@ def _facts(stat: os.stat_result) -> tuple[int, ...]:
     return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
+def _new_digest() -> "blake2b":
+    from hashlib import blake2b  # here, for packed models are not read, and it brings OpenSSL
+
+    return blake2b(digest_size=16)
+
+
 def _digest(file: Path) -> str:
-    digest = blake2b(digest_size=16)
+    digest = _new_digest()
     with file.open("rb", buffering=0) as stream:
         while block := stream.read(_BLOCK):
             digest.update(block)
@@ -168,7 +177,7 @@ def _digest(file: Path) -> str:
 
 def _copy(source: Path, target: Path) -> str:
     """Copy one file and return the digest of the bytes that were written."""
-    digest = blake2b(digest_size=16)
+    digest = _new_digest()
     with source.open("rb", buffering=0) as read, target.open("wb") as write:
         while block := read.read(_BLOCK):
             digest.update(block)

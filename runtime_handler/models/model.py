@@ -23,7 +23,7 @@ class ModelId(NamedTuple):
 class Model:
     """A loaded version, equal to itself alone.
 
-    `value` is what the predictor type's loader returned, `fingerprint` the digest of its files. Holding it keeps the
+    `value` is what the predictor type's loader returned, `fingerprint` what tells its files from others. Holding it keeps the
     model alive, whatever the cache evicts meanwhile; nobody has to give it back.
     """
 

@@ -1,7 +1,6 @@
 """What lies beside a version's folder on disk: the record that it is whole, a note of its last use, a lock for its fetch."""
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator
@@ -20,6 +19,8 @@ Key = tuple[ModelId, str]
 
 def digest(key: Key) -> str:
     """A file name for a version, whatever its model is called."""
+    import hashlib  # here, for packed models have no record
+
     return hashlib.sha256(json.dumps([*key[0], key[1]]).encode()).hexdigest()[:32]
 
 

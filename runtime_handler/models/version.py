@@ -1,7 +1,5 @@
 """Model versions: what a folder's name and a caller's argument say; integers inside, never strings."""
 
-import re
-
 from runtime_handler.errors import BadModelVersion
 
 LATEST = "latest"
@@ -9,13 +7,13 @@ LATEST = "latest"
 UNVERSIONED = 1
 """The version that an unversioned model answers to (Cortex 0.22, `model_version="1"`)."""
 
-_INTEGER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
-# One hundred digits are more than any timestamp; Python refuses to convert strings of thousands.
+_MOST_DIGITS = 100
+"""More than any timestamp has; Python refuses to convert strings of thousands."""
 
 
 def folder_version(name: str) -> int | None:
     """The version that a folder called `name` holds; None when the name is no integer. `-1` and `007` are integers."""
-    return int(name) if _INTEGER.fullmatch(name) else None
+    return int(name) if _is_integer(name) else None
 
 
 def requested_version(version: str | int | None) -> int | None:
@@ -27,6 +25,11 @@ def requested_version(version: str | int | None) -> int | None:
         return None
     if type(version) is int:
         return version
-    if isinstance(version, str) and _INTEGER.fullmatch(version):
+    if isinstance(version, str) and _is_integer(version):
         return int(version)
     raise BadModelVersion(f'model version {version!r} is neither an integer nor "latest"', version=str(version))
+
+
+def _is_integer(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS

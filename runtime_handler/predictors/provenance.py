@@ -10,16 +10,12 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-NO_PAYLOAD = object()
-"""The payload of a predictor that does not ask for one; None is the one that a caller sends as `null`."""
 MOST = 100_000
 """Leaves that are looked at; beyond, the ones seen decide."""
 
 
 def comes_from(given: Any, payload: Any, *, whole: bool) -> bool:
     """Whether `given` came out of `payload`; `whole` asks for the container itself, not only for its leaves."""
-    if payload is NO_PAYLOAD:
-        return False
     if any(given is part for part in islice(_parts(payload), MOST)):
         return True
     if whole:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +212,7 @@ def everything(synthesize: Synthesize) -> Synthesized:
             permissions=(Permission(actions=("sqs:SendMessage",), resources=("arn:aws:sqs:us-east-1:123456789012:queue",)),),
         ),
         build_api("seeing", "endpoint-gpu", rollout=rollout("linear"), monitoring="classification"),
-        build_api("hearing", "endpoint-inf", scaling=replace(asleep, min_replicas=2)),
+        build_api("hearing", "endpoint-inf", scaling=asleep._replace(min_replicas=2)),
         splitters=(
             ManifestSplitter(
                 name="split", endpoint="/split", splits=(Split(name="iris", weight=80), Split(name="flowers", weight=20))

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def test_an_endpoint_comes_up_changes_goes_back_and_leaves(
     first = running(aws)
     assert first["InstanceType"] == "ml.c5.large"
     assert first["InitialInstanceCount"] == 1
-    write_app(tmp_path, project_in, replace(hosted, environment={"LOG_LEVEL": "debug"}))
+    write_app(tmp_path, project_in, hosted._replace(environment={"LOG_LEVEL": "debug"}))
     aws.deploy(project)
     second = running(aws)
     assert (second["Environment"]["LOG_LEVEL"], first["Environment"]["LOG_LEVEL"]) == ("debug", "info")

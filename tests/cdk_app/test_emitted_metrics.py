@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def synthesized(synthesize: Any, api_of: Any) -> Any:
     """A service that monitors classes and sleeps when nobody calls, a function that monitors numbers, and an endpoint."""
     flowers = api_of("flowers", "fargate", monitoring="classification")
     return synthesize(
-        replace(flowers, scaling=replace(flowers.scaling, min_replicas=0)),
+        flowers._replace(scaling=flowers.scaling._replace(min_replicas=0)),
         api_of("iris", monitoring="regression"),
         api_of("hosted", "endpoint", monitoring="classification"),
         alarms_topic="arn:aws:sns:us-east-1:123456789012:alarms",

@@ -20,6 +20,7 @@ from packager.manifest import (
     Throttle,
 )
 
+THROTTLES = st.none() | st.builds(Throttle, rate=st.floats(allow_nan=False, allow_infinity=False))
 APIS = st.builds(
     lambda placed, **fields: ManifestApi(target=placed[0], size=placed[1], **fields),
     placed=st.one_of(
@@ -38,9 +39,9 @@ APIS = st.builds(
     permissions=st.lists(st.builds(Permission)).map(tuple),
     secrets=st.dictionaries(st.text(), st.text()),
     auth=st.builds(Auth),
-    throttle=st.none() | st.builds(Throttle, rate=st.floats(allow_nan=False, allow_infinity=False)),
+    throttle=THROTTLES,
 )
-SPLITTERS = st.builds(ManifestSplitter, splits=st.lists(st.builds(Split)).map(tuple), auth=st.builds(Auth))
+SPLITTERS = st.builds(ManifestSplitter, splits=st.lists(st.builds(Split)).map(tuple), auth=st.builds(Auth), throttle=THROTTLES)
 
 
 @given(st.builds(Manifest, apis=st.lists(APIS, max_size=2).map(tuple), splitters=st.lists(SPLITTERS, max_size=2).map(tuple)))

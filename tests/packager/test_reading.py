@@ -40,7 +40,7 @@ def test_the_overview_of_cortex_is_read() -> None:
     reading = read_text(OVERVIEW, "cortex.yaml")
     assert reading.problems == ()
     (api,) = reading.apis
-    assert api == ApiSpec(
+    assert api._replace(places={}) == ApiSpec(
         name="iris-classifier",
         kind="RealtimeAPI",
         file="cortex.yaml",
@@ -58,11 +58,11 @@ def test_the_overview_of_cortex_is_read() -> None:
 
 
 def test_absent_sections_have_the_defaults_of_cortex() -> None:
-    """Those of 0.22, for which the dataclasses stand too; an empty section is no different from an absent one."""
+    """Those of 0.22, which are those of the spec, too; an empty section is no different from an absent one."""
     absent = only("- name: a\n  predictor: {type: python, path: p.py}\n")
     sections = ("compute", "autoscaling", "update_strategy", "networking", "deploy")
     empty = only("- name: a\n  predictor: {type: python, path: p.py}\n" + "".join(f"  {key}: {{}}\n" for key in sections))
-    assert absent == empty
+    assert absent._replace(places={}) == empty._replace(places={})
     assert absent.compute == Compute(cpu=0.2, mem=None, gpu=0, inf=0)
     assert absent.autoscaling == Autoscaling()
     assert absent.update_strategy == UpdateStrategy()

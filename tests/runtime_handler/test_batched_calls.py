@@ -11,9 +11,9 @@ from runtime_handler.batched_calls import BatchedCalls
 from runtime_handler.calls import PredictorFailed
 from runtime_handler.contract import BatchingSpec
 from runtime_handler.errors import BadPayload
+from runtime_handler.models import lease
 from runtime_handler.predictor import Predictor
 from runtime_handler.request import Answer, Request
-from runtime_handler.sagemaker import default_model
 from tests.runtime_handler.harness import a_spec, serving, write_context
 
 
@@ -58,13 +58,15 @@ def test_models_of_a_multi_model_endpoint_never_share_a_call() -> None:
 
     class Named(Squares):
         def predict(self, payload: list[Any], query_params: list[Any]) -> list[Any]:
-            return [[default_model.get(), number] for number in payload]
+            running = lease.current()
+            assert running is not None
+            return [[running.sent_to, number] for number in payload]
 
     calls = BatchedCalls(Predictor(Named()), None, lambda *_: None)
     requests = [Request(b"1", "application/json", [], b"", "id", model=name) for name in ("a", "b", "a")]
     bodies = [outcome.body for outcome in calls.outcomes(requests) if isinstance(outcome, Answer)]
     assert bodies == [b'["a", 1]', b'["b", 1]', b'["a", 1]']
-    assert default_model.get() is None
+    assert lease.current() is None
 
 
 def test_a_predict_that_returns_too_little_is_the_codes_fault() -> None:

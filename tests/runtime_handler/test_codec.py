@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import numpy
+import orjson  # noqa: F401  so that `parse_json` uses it, as in a server
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

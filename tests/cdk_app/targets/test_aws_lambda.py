@@ -1,6 +1,5 @@
 """An API as a Lambda function: what callers use, and what a deploy leaves to go back to."""
 
-from dataclasses import replace
 from typing import Any
 
 FUNCTION = "AWS::Lambda::Function"
@@ -24,7 +23,7 @@ def test_a_change_publishes_a_version_and_keeps_the_old_one(synthesize: Any, api
     """Code and configuration make a version's name, so that a deploy publishes when, and only when, one of them changed."""
     api = api_of()
     first, same = synthesize(api), synthesize(api)
-    bigger = synthesize(replace(api, size=replace(api.size, memory_mb=1024)))
+    bigger = synthesize(api._replace(size=api.size._replace(memory_mb=1024)))
     [name] = first.of_type("iris", VERSION)
     assert list(same.of_type("iris", VERSION)) == [name]
     assert list(bigger.of_type("iris", VERSION)) != [name]
@@ -76,7 +75,7 @@ def test_concurrency_is_reserved_when_asked_for(everything: Any, synthesize: Any
     assert everything.only("eager", FUNCTION)["ReservedConcurrentExecutions"] == 20
     assert "ReservedConcurrentExecutions" not in everything.only("iris", FUNCTION)
     api = api_of()
-    reserved = synthesize(replace(api, size=replace(api.size, reserved_concurrency=3)))
+    reserved = synthesize(api._replace(size=api.size._replace(reserved_concurrency=3)))
     assert set(reserved.of_type("iris", VERSION)) == set(synthesize(api).of_type("iris", VERSION))
 
 

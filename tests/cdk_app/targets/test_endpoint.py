@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -199,7 +198,7 @@ def test_the_way_in_is_invoke_endpoint(everything: Any) -> None:
 
 def test_endpoints_alone_need_neither_network_nor_http_api(synthesize: Any, api_of: Any) -> None:
     """What such a project shares is a dashboard, even where the manifest was told that an endpoint is public."""
-    made = synthesize(replace(api_of("hosted", "endpoint"), public=False))
+    made = synthesize(api_of("hosted", "endpoint")._replace(public=False))
     kinds = {resource["Type"] for resource in made.templates["shared"]["Resources"].values()}
     assert kinds == {"AWS::CloudWatch::Dashboard", "AWS::SSM::Parameter"}
 

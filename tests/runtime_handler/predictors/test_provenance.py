@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime_handler.predictors.provenance import NO_PAYLOAD, _parts, comes_from
+from runtime_handler.predictors.provenance import _parts, comes_from
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(width=32, allow_nan=False) | st.text(),
@@ -57,8 +57,3 @@ def test_a_payload_may_be_deeper_than_python_recurses() -> None:
         deep = [deep]
     assert comes_from("end", {"deep": deep, "x": 1}, whole=False)
     assert not comes_from([deep, 2], {"deep": 0}, whole=False)
-
-
-def test_without_a_payload_nobody_sent_anything() -> None:
-    """A predictor that does not ask for the payload made its input itself."""
-    assert comes_from([1], NO_PAYLOAD, whole=False) is False
