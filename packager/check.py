@@ -9,9 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from packager import compatibility, guards
+from packager import compatibility, guards, placed_checks
 from packager.bundle.rules import refusals
 from packager.context import BuildContext, assemble, pack_models
+from packager.counted_on import ACCESS_KEY
 from packager.fault import Fault
 from packager.grants import asks_aws, s3_grants
 from packager.images import FLAVOURS, base_image, python_version
@@ -158,10 +159,30 @@ def _findings(api: CheckedApi) -> Iterator[Problem]:
         yield from (_problem(api.spec, fault) for fault in budget_fits(api.spec, api.placement.size))
     if api.placement is not None and api.placement.warning:
         yield api.spec.problem("deploy.target", "deploy.target", api.placement.warning, severity="warning")
+    yield from (_problem(api.spec, fault) for fault in _lacks(api))
     yield from _rights(api)
     if api.context is not None and any(file.path == "project/.env" for file in api.context.files):
         message = ".env goes into the image, where everyone who may pull it can read it; put secrets into deploy.secrets"
         yield api.spec.problem("predictor", "deploy.env_file", message, severity="warning")
+
+
+def _lacks(api: CheckedApi) -> Iterator[Fault]:
+    if api.context is None or api.placement is None:
+        return
+    source, placement = _source(api), api.placement
+    requirements = api.context.dependencies.get("requirements.txt", b"").decode("utf-8-sig", "replace")
+    yield from placed_checks.little_memory(api.spec, placement.size, source, requirements)
+    dotenv = next((file.read() for file in api.context.files if file.path == "project/.env"), b"")
+    variables = {*api.spec.served.predictor.env, *api.spec.deploy.secrets}
+    if ACCESS_KEY.encode() in dotenv:
+        variables.add(ACCESS_KEY)
+    yield from placed_checks.access_key(api.spec, placement.target, source, variables)
+
+
+def _source(api: CheckedApi) -> bytes:
+    assert api.context is not None, "asked of an API with a context"
+    path = f"project/{api.spec.served.predictor.path}"
+    return next((file.read() for file in api.context.files if file.path == path), b"")
 
 
 def _rights(api: CheckedApi) -> Iterator[Problem]:
@@ -173,7 +194,6 @@ def _rights(api: CheckedApi) -> Iterator[Problem]:
         yield spec.problem(grant.reason, "deploy.grant", message, severity="note")
     if grants or spec.deploy.permissions or api.context is None:
         return
-    source = next((file.read() for file in api.context.files if file.path == f"project/{serve.predictor.path}"), b"")
-    if asks_aws(source):
+    if asks_aws(_source(api)):
         message = f"{serve.predictor.path} imports boto3, but the API is granted nothing; say what it needs in deploy.permissions"
         yield spec.problem("predictor.path", "deploy.nothing_granted", message, severity="warning")

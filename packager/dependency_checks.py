@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
+from packager.counted_on import imports_of_cortex, installs
 from packager.dependencies import INSTALLERS, names_of_files
 from packager.fault import Fault
-from packager.images import FLAVOURS, pins
-from packager.imported import not_installed
+from packager.images import FLAVOURS, pins, python_version
+from packager.imported import not_brought, not_installed
 from packager.project_folder import Project
 from packager.requirement_pins import Pin, conflicts
 from packager.spec import ApiSpec
+from packager.system_libraries import missing
 from runtime_handler.contract import Accelerator, PredictorTypeName
 
+REQUIREMENTS = "requirements.txt"
 MOST_PINS = 50
 """Of a requirements.txt that are reported."""
 
@@ -54,29 +57,79 @@ def requirements_can_be_met(api: ApiSpec, project: Project) -> Iterator[Fault]:
         return
     text = project.read("requirements.txt").decode("utf-8-sig", "replace")
     certain = project.lock or api.deploy.package == "zip"
-    for pin, message in _conflicts(text, api.deploy.python, api.serve.predictor.type, api.serve.accelerator):
+    for pin, message in _conflicts(text, _python(api), api.serve.predictor.type, api.serve.accelerator):
         needs = ("predictor.type", "compute", "deploy")
         shown = str(project.shown / "requirements.txt")
         yield Fault("", "cxpack.requirement", message, needs, "error" if certain else "warning", shown, pin.line)
 
 
 def imports_are_installed(api: ApiSpec, project: Project) -> Iterator[Fault]:
-    """A project that installs nothing does not rely on packages that only Cortex's images had.
+    """The predictor does not rely on packages that only Cortex's images had.
 
-    One that installs something is passed over: what its packages bring along is known when they are resolved.
+    Beside a requirements.txt that is said of the packages which others seldom bring along; what a dependencies.sh or conda
+    installs, nobody can tell.
     """
-    if api.serve is None or any((project.root / name).is_file() for name in INSTALLERS):
+    if api.serve is None or any((project.root / name).is_file() for name in INSTALLERS if name != REQUIREMENTS):
         return
     predictor = api.serve.predictor
-    file = project.root / predictor.path
-    if project.refusal(predictor.path) or not file.is_file():
+    if project.refusal(predictor.path) or not (project.root / predictor.path).is_file():
         return
     flavour = FLAVOURS.get((predictor.type, api.serve.accelerator))
-    own = {path.name.removesuffix(".py") for path in (project.root / (predictor.python_path or ".")).glob("*")}
-    for line, name, distribution in not_installed(project.read(predictor.path), () if flavour is None else pins(flavour), own):
-        message = f"{name} was in Cortex's images and is not in this one; list {distribution} in requirements.txt"
+    installed = frozenset[str]() if flavour is None else frozenset(pins(flavour)) | flavour.brings
+    source, own = project.read(predictor.path), _own_modules(api, project)
+    if (project.root / REQUIREMENTS).is_file():
+        found, unless = not_brought(source, _text(project, REQUIREMENTS), installed, own), " unless another package brings it"
+    else:
+        found, unless = not_installed(source, installed, own), ""
+    for line, name, distribution in found:
+        message = f"{name} was in Cortex's images and is not in this one{unless}; list {distribution} in requirements.txt"
         needs = ("predictor.type", "predictor.path", "compute")
         yield Fault("", "cxpack.import_not_installed", message, needs, "warning", str(project.shown / predictor.path), line)
+
+
+def libraries_are_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
+    """Packages find the libraries of the system that they look for; those of conda bring their own."""
+    flavour = None if api.serve is None else FLAVOURS.get((api.serve.predictor.type, api.serve.accelerator))
+    if flavour is None or not flavour.on_debian or api.deploy.package == "zip" or (project.root / "conda-packages.txt").is_file():
+        return
+    for line, message in missing(_text(project, REQUIREMENTS), _text(project, "dependencies.sh")):
+        file, needs = str(project.shown / REQUIREMENTS), ("predictor.type", "compute", "deploy")
+        yield Fault("", "cxpack.system_library", message, needs, "warning", file, line)
+
+
+def nothing_of_cortex_is_called(api: ApiSpec, project: Project) -> Iterator[Fault]:
+    """The predictor does without what only Cortex's containers had: its own code, and packages installed while it runs."""
+    if api.serve is None:
+        return
+    predictor = api.serve.predictor
+    if project.refusal(predictor.path) or not (project.root / predictor.path).is_file():
+        return
+    source, shown = project.read(predictor.path), str(project.shown / predictor.path)
+    for line, name in imports_of_cortex(source, _own_modules(api, project)):
+        message = f"{name} is the code of Cortex's own containers, which this image does not have; log with the logging module"
+        yield Fault("", "cxpack.import_of_cortex", message, ("predictor.path",), "warning", shown, line)
+    for line, message in installs(source):
+        yield Fault("", "cxpack.installs_when_run", message, ("predictor.path",), "warning", shown, line)
+
+
+def _own_modules(api: ApiSpec, project: Project) -> frozenset[str]:
+    """What can be imported of the project: names of the folder that is on the import path."""
+    path = None if api.serve is None else api.serve.predictor.python_path
+    return frozenset(each.name.removesuffix(".py") for each in (project.root / (path or ".")).glob("*"))
+
+
+def _text(project: Project, name: str) -> str:
+    """The text of a file of the project; empty when it is none."""
+    if project.refusal(name) or not (project.root / name).is_file():
+        return ""
+    return project.read(name).decode("utf-8-sig", "replace")
+
+
+def _python(api: ApiSpec) -> str:
+    """The Python of the API's image."""
+    flavour = None if api.serve is None else FLAVOURS.get((api.serve.predictor.type, api.serve.accelerator))
+    wanted = api.deploy.python
+    return wanted if flavour is None else python_version(flavour, wanted, written="deploy.python" in api.places)
 
 
 @lru_cache(maxsize=64)

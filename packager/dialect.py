@@ -3,7 +3,7 @@
 A value that moves keeps its line and path, so that whatever is said of it later is said in the user's own spelling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from packager.fields import Reader
@@ -110,16 +110,20 @@ def _of_another_age(entry: Entry, reader: Reader) -> bool:
             reader.report(stray, _CODES[age], message)
     splits = entry.get("apis")
     if splits is not None and isinstance(splits.value, list):
-        entry["apis"] = Node([_unshadowed(item, reader) for item in splits.value], splits.line, splits.path)
+        entry["apis"] = Node([kept for item in splits.value for kept in _unshadowed(item, reader)], splits.line, splits.path)
     return False
 
 
-def _unshadowed(item: Node, reader: Reader) -> Node:
+def _unshadowed(item: Node, reader: Reader) -> Iterator[Node]:
+    """The split without its key `shadow`; none of one that is a shadow, whose weight is not a share of the requests."""
     if not isinstance(item.value, dict) or "shadow" not in item.value:
-        return item
+        yield item
+        return
     age, message = _SHADOW
     reader.report(item.value["shadow"], _CODES[age], message)
-    return Node({key: value for key, value in item.value.items() if key != "shadow"}, item.line, item.path)
+    if item.value["shadow"].value is True:
+        return
+    yield Node({key: value for key, value in item.value.items() if key != "shadow"}, item.line, item.path)
 
 
 def _copy(entry: Entry) -> Entry:

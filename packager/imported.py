@@ -33,6 +33,21 @@ CORTEX_HAD: Mapping[str, str] = {
 }
 """Import name -> distribution, of Cortex 0.22's images (its page "Python packages"), which projects could use unlisted."""
 
+RARELY_BROUGHT: Mapping[str, tuple[str, ...]] = {
+    "cv2": ("opencv", "albumentations", "ultralytics"),
+    "keras": ("keras", "tensorflow"),
+    "nltk": ("nltk", "allennlp"),
+    "skimage": ("scikit-image", "scikit_image"),
+    "statsmodels": ("statsmodels",),
+    "tensorflow": ("tensorflow", "tflite"),
+    "tensorflow_hub": ("tensorflow-hub", "tensorflow_hub"),
+    "torch": ("torch", "accelerate", "allennlp", "easyocr", "fastai", "flair", "sentence-transformers", "timm", "ultralytics"),
+    "torchvision": ("torchvision", "easyocr", "fastai", "timm", "ultralytics"),
+    "xgboost": ("xgboost",),
+}
+"""Of CORTEX_HAD, what other packages seldom depend on (transformers does without torch): import name -> words of a
+requirements.txt that bring it. The rest comes along with nearly everything."""
+
 
 class Import(NamedTuple):
     """An import of a top-level package; `guarded` says that it stands in a `try`: somebody has thought of its lack."""
@@ -61,6 +76,16 @@ def not_installed(source: bytes, installed: Collection[str], own: Collection[str
     for name, line in sorted(needed.items(), key=lambda item: item[1]):
         distribution = CORTEX_HAD.get(name)
         if distribution is not None and distribution not in installed and name not in own:
+            yield line, name, distribution
+
+
+def not_brought(
+    source: bytes, requirements: str, installed: Collection[str], own: Collection[str]
+) -> Iterator[tuple[int, str, str]]:
+    """As `not_installed`, of RARELY_BROUGHT alone: what the text of a requirements.txt gives no sign of."""
+    text = requirements.lower()
+    for line, name, distribution in not_installed(source, installed, own):
+        if name in RARELY_BROUGHT and not any(word in text for word in RARELY_BROUGHT[name]):
             yield line, name, distribution
 
 

@@ -160,6 +160,8 @@ CHECKS: Sequence[Check] = (
     dependency_checks.named_files_are_there,
     dependency_checks.requirements_can_be_met,
     dependency_checks.imports_are_installed,
+    dependency_checks.libraries_are_there,
+    dependency_checks.nothing_of_cortex_is_called,
 )
 
 

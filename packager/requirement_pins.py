@@ -34,6 +34,7 @@ Packages that Cortex's images had or its examples pin, and that are compiled; an
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(rf"({_NAME})\s*(?:\[[^\]]*\])?\s*\(?((?:(?:===?|~=|!=|<=?|>=?)\s*[^\s,;()#]+\s*,?\s*)+)", re.ASCII)
+_WHOLE_NAME = re.compile(rf"{_NAME}(?![^\s\[(=~!<>;,])", re.ASCII)
 _BOUND = re.compile(r"(===?|~=|!=|<=?|>=?)\s*([^\s,;()#]+)")
 _RELEASE = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)")
 
@@ -49,16 +50,30 @@ class Pin(NamedTuple):
 
 def pins(text: str) -> Iterator[Pin]:
     """The requirements of a requirements.txt that bound a version; options, URLs and comments are passed over."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        written = line.partition(" #")[0].strip()
-        if written.startswith(("#", "-")) or "://" in written or len(written) > 1000:
-            continue
+    for number, written in _lines(text):
         match = _REQUIREMENT.match(written)
         if match is not None:
-            name = re.sub(r"[-_.]+", "-", match[1]).lower()
-            yield Pin(
-                number, name, tuple((each[1], each[2]) for each in _BOUND.finditer(match[2])), written.partition(";")[0].strip()
-            )
+            bounds = tuple((each[1], each[2]) for each in _BOUND.finditer(match[2]))
+            yield Pin(number, _normal(match[1]), bounds, written.partition(";")[0].strip())
+
+
+def names(text: str) -> Iterator[tuple[int, str]]:
+    """(line from 1, name as PyPI normalises it) of each requirement, bound or not; options, URLs and comments are passed over."""
+    for number, written in _lines(text):
+        match = _WHOLE_NAME.match(written)
+        if match is not None:
+            yield number, _normal(match[0])
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        written = line.partition(" #")[0].strip()
+        if not written.startswith(("#", "-")) and "://" not in written and len(written) <= 1000:
+            yield number, written
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def conflicts(text: str, python: str, installed: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Pin, str]]:

@@ -21,7 +21,10 @@ def _query_params(request: Request) -> Any:
 def _headers(request: Request) -> Any:
     from starlette.datastructures import Headers  # as above
 
-    return Headers(raw=request.headers)
+    raw = request.headers
+    if all(name != b"x-request-id" for name, _ in raw):  # Cortex's proxy (Istio's) gave one to every request
+        raw = [*raw, (b"x-request-id", request.id.encode("latin-1"))]
+    return Headers(raw=raw)
 
 
 def _batch_id(request: Request) -> None:  # noqa: ARG001  only jobs of a BatchAPI have one

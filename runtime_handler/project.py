@@ -1,7 +1,8 @@
 """The process as the user's code expects it: working directory, import path, environment.
 
 As in Cortex: the project's folder is the working directory and importable, `python_path` is importable in its stead;
-`env` sets variables, and `.env` is read after it, so `.env` wins.
+`env` sets variables, and `.env` is read after it, so `.env` wins. Where the folder is read-only, the working directory is
+another with the same files, which is not (`writable`).
 """
 
 import os
@@ -10,10 +11,15 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from runtime_handler.contract import PredictorSpec
+from runtime_handler.writable import ensure_home, working_folder
 
 
-def enter_project(project: Path, spec: PredictorSpec, environ: MutableMapping[str, str]) -> None:
-    """Make this process one that runs in `project`; `environ` is the process's own."""
+def enter_project(project: Path, spec: PredictorSpec, environ: MutableMapping[str, str], *, stand_in: Path) -> None:
+    """Make this process one that runs in `project`; `environ` is the process's own.
+
+    `stand_in` becomes the working directory where `project` is read-only; what is imported still comes from `project`.
+    """
+    ensure_home(environ)
     environ.update(spec.env)
     dotenv = project / ".env"
     if dotenv.is_file():
@@ -23,4 +29,4 @@ def enter_project(project: Path, spec: PredictorSpec, environ: MutableMapping[st
     importable = (project / (spec.python_path or ".")).resolve()
     sys.path.insert(0, str(importable))
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(importable), environ.get("PYTHONPATH", "")]))
-    os.chdir(project)
+    os.chdir(working_folder(project, stand_in))

@@ -139,7 +139,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
     logs.configure(spec.predictor.log_level, settings.log_format, spec.name)
     root = settings.api_json.parent
     project = root / "project"
-    enter_project(project, spec.predictor, os.environ)
+    enter_project(project, spec.predictor, os.environ, stand_in=settings.model_store.parent / "projects" / spec.name)
 
     def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without

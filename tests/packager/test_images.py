@@ -44,6 +44,26 @@ def test_the_base_brings_what_the_dependencies_need() -> None:
     assert "miniforge" in conda
 
 
+SCRIPTS = {
+    "pip uninstall torchvision -y  # git": "slim",
+    "apt-get update && apt-get install -y git libgl1": "slim",
+    "echo conda": "slim",
+    "git clone https://example.org/x": "full",
+    "cd /tmp && curl -O https://example.org/x": "full",
+    "if true; then make -C /tmp all; fi": "full",
+    "conda install -y ffmpeg": "conda",
+    "set -e\nconda env update -f env.yaml": "conda",
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_finds_the_programs_of_cortexs_images(script: str) -> None:
+    """A dependencies.sh that calls one gets the base that has it; one that only names it does not."""
+    bases = {"slim": FLAVOUR.bases, "full": FLAVOUR.full, "conda": FLAVOUR.conda}[SCRIPTS[script]]
+    assert bases is not None
+    assert base_image(FLAVOUR, "3.12", {"dependencies.sh": script.encode()}) == bases["3.12"]
+
+
 def test_an_unknown_python_has_no_base() -> None:
     """The caller says so; nothing else is taken in silence."""
     assert base_image(FLAVOUR, "3.6", {}) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packager.requirement_pins import FIRST_WHEEL, conflicts, pins
+from packager.requirement_pins import FIRST_WHEEL, conflicts, names, pins
 
 INSTALLED = {"fastapi": ("0.115.0",), "numpy": ("1.26.4", "2.1.0")}
 
@@ -53,3 +53,10 @@ def test_no_requirements_upset_the_reader(text: str) -> None:
     """Nor do lines that pip would refuse."""
     list(pins(text))
     list(conflicts(text, "3.12", INSTALLED))
+
+
+def test_names_with_and_without_bounds() -> None:
+    """Each as PyPI spells it; options, addresses and comments are none."""
+    lines = ["# a", "-r base.txt", "Scikit_Learn", "numpy>=1", "x[extra] ; y", "z @ file", "git+https://example.org/a"]
+    text = "\n".join([*lines, "opencv-python==4 # b", "./wheel.whl"])
+    assert list(names(text)) == [(3, "scikit-learn"), (4, "numpy"), (5, "x"), (6, "z"), (8, "opencv-python")]

@@ -1,0 +1,11 @@
+import cv2
+import numpy
+import torch
+
+
+class PythonPredictor:
+    def __init__(self, config):
+        self.config = config
+
+    def predict(self, payload):
+        return payload

@@ -1,0 +1,10 @@
+import nltk
+import torch
+
+
+class PythonPredictor:
+    def __init__(self, config):
+        self.config = config
+
+    def predict(self, payload):
+        return payload
