@@ -115,7 +115,7 @@ def test_the_expected_tree_shows_both_forms() -> None:
     )
 
 
-NAMES = st.text(st.characters(codec="utf-8") | st.sampled_from("/.\\\0 -019"), max_size=12)
+NAMES = st.text(st.characters(codec="utf-8") | st.sampled_from("/.\\\0 -019\x85\udcff"), max_size=12)
 PATHS = st.lists(st.lists(NAMES, min_size=1, max_size=4).map("/".join), max_size=12)
 
 
