@@ -170,11 +170,6 @@ class Manager:
         self._record_hits()
         return age
 
-    @property
-    def settles_at(self) -> float | None:
-        """When files that the last scan found changed may have settled, Unix seconds; None when none changed."""
-        return self._updates.settles_at
-
     def close(self) -> None:
         """Take no more work. Models that requests hold stay usable."""
         self._record_hits()

@@ -14,37 +14,20 @@ class Ticks(Protocol):
     def tick(self, *, wait: bool = True) -> float:
         """One refresh step; with `wait`, to the end of the loads that it started. How many seconds ago its scan began."""
 
-    @property
-    def settles_at(self) -> float | None:
-        """When the first of the files that the last scan found changed may have settled, Unix seconds; None: none changed."""
-
-
-def next_tick_in(poll_s: float, *, age: float, settles_at: float | None, now: float) -> float:
-    """Seconds to the next tick when the last scan began `age` seconds ago.
-
-    Files that settle before the next poll is due are looked at then: one more listing for a change, and no wait for a poll.
-    """
-    wait = poll_s - age
-    return max(0.0, wait if settles_at is None else min(wait, settles_at + SLACK_S - now))
-
-
-SLACK_S = 0.05
-"""Two clocks measure a wait; a look that comes too early would be in vain."""
-
 
 class ThreadRefresh:
     """Ticks every `poll_s` seconds, from the start of one scan to the start of the next, until closed.
 
-    A scan that takes longer is followed at once by the next; two never overlap. What settles earlier is looked at earlier.
+    A scan that takes longer is followed at once by the next; two never overlap.
     """
 
-    def __init__(self, manager: Ticks, poll_s: float, clock: Callable[[], float] = time.time) -> None:
-        self._manager, self._poll_s, self._clock = manager, poll_s, clock
+    def __init__(self, manager: Ticks, poll_s: float) -> None:
+        self._manager, self._poll_s = manager, poll_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="models-refresh", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first tick comes an interval from now, because `Manager.start` has just scanned."""
+        """Begin; the first tick comes one interval from now, because `Manager.start` has just scanned."""
         self._thread.start()
 
     def close(self) -> None:
@@ -59,15 +42,12 @@ class ThreadRefresh:
     def _run(self) -> None:
         give_way()
         age = 0.0
-        while not self._stop.wait(self._wait(age)):
+        while not self._stop.wait(max(0.0, self._poll_s - age)):
             age = self._manager.tick(wait=False)  # a slow load does not hide what happens to other models
-
-    def _wait(self, age: float) -> float:
-        return next_tick_in(self._poll_s, age=age, settles_at=self._manager.settles_at, now=self._clock())
 
 
 class RequestRefresh:
-    """Ticks at the start of a request when `poll_s` seconds have passed since the last tick began, or changed files settled.
+    """Ticks at the start of a request when `poll_s` seconds have passed since the last tick began.
 
     The tick runs beside the request, on a thread of its own, and a request waits for it at most `patience_s`: it may
     see what changed, and never waits for a slow store. A tick that a freeze interrupted goes on with the next request.
@@ -82,18 +62,12 @@ class RequestRefresh:
         """Call at the start of each invocation, from one thread."""
         now = self._clock()
         running = self._thread is not None and self._thread.is_alive()
-        if not running and self._due(now):
+        if not running and not 0 <= now - self._started < self._poll_s:  # a clock set back is due, too
             self._started, running = now, True
             self._thread = threading.Thread(target=self._manager.tick, name="models-refresh", daemon=True)
             self._thread.start()
         if running and self._thread is not None:
             self._thread.join(self._patience_s)
-
-    def _due(self, now: float) -> bool:
-        age = now - self._started
-        if age < 0:  # the clock was set back
-            return True
-        return next_tick_in(self._poll_s, age=age, settles_at=self._manager.settles_at, now=now) == 0
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the tick that may be running; whether it has ended."""

@@ -49,8 +49,6 @@ class Updates:
         self._recorder, self.now, self._pause = recorder, clock, pause
         self._ticking = threading.Lock()
         self._heard = clock()
-        self.settles_at: float | None = None
-        """When the first of the files that the last scan found changed may have settled; None when none changed."""
 
     def start(self) -> None:
         """The first scan and the loads that follow; waits for what will be ready soon. Raises StartError."""
@@ -81,7 +79,6 @@ class Updates:
         begun = time.monotonic()
         if not self._ticking.acquire(blocking=False):
             return 0.0
-        self.settles_at = None  # should this look fail, the next poll is soon enough
         try:
             if self._scanner is not None:
                 scan = self._checked(self._scanner.scan())
@@ -127,7 +124,6 @@ class Updates:
     def _adopt(self, catalog: Catalog, *, wait: bool = True) -> None:
         before = self._shelf.catalog
         self._shelf.adopt(catalog)
-        self.settles_at = _settles_at(before, catalog, self._rules.settle_s)
         _warn(before, catalog)
         loads: Sequence[Load] = [self._shelf.loads.start(order) for order in self._shelf.due()]
         if wait:
@@ -174,13 +170,6 @@ class Updates:
                     elif failure is not None and failure.store:
                         waits.append(failure.retry_at - self.now())
         return min(waits, default=None)
-
-
-def _settles_at(before: Catalog, catalog: Catalog, settle_s: float) -> float | None:
-    """When the first whole version that changed may have settled. A model with such a version is never the same object."""
-    changed = (model for name, model in catalog.items() if before.get(name) is not model)
-    unsteady = (version for model in changed for version in model.versions.values() if not version.steady and not version.problem)
-    return min((version.since + settle_s for version in unsteady if not version.missing), default=None)
 
 
 def _warn(before: Catalog, catalog: Catalog) -> None:

@@ -115,7 +115,7 @@ def test_a_file_changed_in_place_is_served_after_a_second_identical_listing(tmp_
 
 
 def test_files_that_are_written_again_have_not_settled(tmp_path: Path) -> None:
-    """An upload that writes the same bytes twice is still under way; once it settled, the same bytes are no change."""
+    """An upload that writes the same bytes twice is still under way: settling begins anew."""
     bucket = a_bucket(a__1__model="one")
     manager = started(a_manager(tmp_path, bucket))
     for _ in range(3):
@@ -125,29 +125,6 @@ def test_files_that_are_written_again_have_not_settled(tmp_path: Path) -> None:
     bucket.put("models/a/1/model", "ONE")
     poll(manager, bucket, 2)
     assert manager.get("a").value == "ONE+w"
-    bucket.put("models/a/1/model", "ONE")
-    poll(manager, bucket)
-    assert manager.settles_at is None
-
-
-def test_a_change_says_when_it_may_have_settled(tmp_path: Path) -> None:
-    """Only whole files that changed are worth a look before the next poll; one look is enough."""
-    bucket = a_bucket(**{"a__1__a.onnx": "one"})
-    manager = started(a_manager(tmp_path, bucket, layout=ONNX))
-    assert manager.settles_at is None
-    bucket.put("models/b/1/readme.txt", "not whole")
-    poll(manager, bucket)
-    assert manager.settles_at is None
-    bucket.put("models/a/1/a.onnx", "ONE")
-    poll(manager, bucket)
-    assert manager.settles_at == bucket.clock() + 5
-    bucket.down = True
-    manager.tick()
-    assert manager.settles_at is None
-    bucket.down = False
-    bucket.clock.sleep(5)
-    manager.tick()
-    assert (manager.settles_at, manager.get("a").value) == (None, "ONE")
 
 
 def test_identical_bytes_are_no_change(tmp_path: Path) -> None:

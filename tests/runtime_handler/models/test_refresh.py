@@ -3,9 +3,7 @@
 import threading
 from pathlib import Path
 
-import pytest
-
-from runtime_handler.models.refresh import SLACK_S, RequestRefresh, ThreadRefresh, next_tick_in
+from runtime_handler.models.refresh import RequestRefresh, ThreadRefresh
 from tests.runtime_handler.models.builders import a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket
 
@@ -16,7 +14,6 @@ class Steps:
     def __init__(self, *, blocked: bool = False, age: float = 0.0) -> None:
         self.count = 0
         self.age = age
-        self.settles_at: float | None = None
         self.started = threading.Semaphore(0)
         self.let_go = threading.Event()
         if not blocked:
@@ -56,59 +53,6 @@ def test_the_interval_counts_from_the_start_of_a_scan() -> None:
         assert steps.started.acquire(timeout=30)
     refresh.close()
     assert refresh.join(30)
-
-
-@pytest.mark.parametrize(
-    ("age", "settles_at", "wait"),
-    [
-        (0, None, 10),
-        (3, None, 7),
-        (12, None, 0),  # a scan longer than the interval
-        (0, 105, 5 + SLACK_S),
-        (0, 130, 10),  # a settle time longer than the interval
-        (4, 107, 6),
-        (0, 90, 0),
-    ],
-)
-def test_what_settles_before_the_next_poll_is_looked_at_then(age: float, settles_at: float | None, wait: float) -> None:
-    """From the start of one scan to the start of the next, and no later than files may have settled; it is second 100 now."""
-    assert next_tick_in(10, age=age, settles_at=settles_at, now=100) == pytest.approx(wait)
-
-
-def test_a_thread_looks_again_when_files_have_settled() -> None:
-    """One tick more, long before the interval; nothing settles after it, and the thread waits for the interval again."""
-    clock, steps = Clock(), Steps()
-    steps.settles_at = clock() - 1
-    refresh = ThreadRefresh(steps, poll_s=3600, clock=clock)
-
-    def tick(*, wait: bool = True) -> float:
-        steps.settles_at = None
-        return Steps.tick(steps, wait=wait)
-
-    steps.tick = tick  # type: ignore[method-assign]
-    refresh.start()
-    assert steps.started.acquire(timeout=30)
-    refresh.close()
-    assert refresh.join(30)
-    assert steps.count == 1
-
-
-def test_a_request_looks_again_when_files_have_settled(tmp_path: Path) -> None:
-    """On Lambda, too, what changed is served by the first request after it settled, at the cost of one listing."""
-    bucket = FakeBucket(Clock(), {"models/a/1/model": "one"})
-    manager = a_manager(tmp_path, bucket)
-    manager.start()
-    refresh = RequestRefresh(manager, poll_s=10, patience_s=30, clock=bucket.clock)
-    bucket.requests.clear()
-    served = []
-    for second in range(28):
-        if second == 8:
-            bucket.put("models/a/1/model", "ONE")
-        bucket.clock.sleep(1)
-        refresh.before_request()
-        served.append(manager.get("a").value)
-    assert served.index("ONE") == 15  # found after 10 seconds, and settled after 5 and the slack
-    assert bucket.requests == {"list": 3, "get": 1}  # at 10, 16 and 26 seconds
 
 
 def test_a_request_before_the_interval_starts_nothing() -> None:
