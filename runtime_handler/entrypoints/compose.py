@@ -82,13 +82,13 @@ class Composed:
         self.places: Places | None = None
 
 
-def within(models: ModelsSpec, memory: int | None) -> ModelsSpec:
-    """The models of a cache with a budget of bytes, if nobody set one, so that no load ends the process.
+def memory_room(models: ModelsSpec, memory: int | None) -> int | None:
+    """Bytes that the models of a cache are to stay within, if nobody set a budget, so that no load ends the process.
 
-    `memory` is what the process may take, None: unknown. More than that is nobody's to give, which is told.
+    `memory` is what the process may take, None: unknown. A budget of more is told.
     """
     if memory is None:
-        return models
+        return None
     from runtime_handler.memory_limit import resident_bytes, room_for_models  # here, for most APIs have no cache
 
     room = room_for_models(memory, resident_bytes())
@@ -96,13 +96,13 @@ def within(models: ModelsSpec, memory: int | None) -> ModelsSpec:
         log.info(
             "loaded models may take %.0f MiB of this process's %.0f; deploy.cache_bytes sets another limit", *_mib(room, memory)
         )
-        return models._replace(cache_bytes=room)
+        return room
     if models.cache_bytes > room:
         log.warning(
             "deploy.cache_bytes lets loaded models take %.0f MiB; this process's %.0f MiB have room for %.0f: it may be killed",
             *_mib(models.cache_bytes, memory, room),
         )
-    return models
+    return None
 
 
 def _process_bytes(spec: ServeSpec) -> int | None:
@@ -146,8 +146,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
         from runtime_handler.models.places import Places
         from runtime_handler.models.scan import Replica
 
-        if models.cached or settings.multi_model:
-            models = within(models, _process_bytes(spec))
+        room = memory_room(models, _process_bytes(spec)) if models.cached or settings.multi_model else None
         alone = spec.predictor.processes_per_replica == 1 or settings.poll_s == 0
         composed.places = Places(root)
         composed.manager = open_manager(
@@ -163,6 +162,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             threads=spec.predictor.threads_per_process,
             places=composed.places,
             replica=None if alone else Replica(since=composed.since, poll_s=settings.poll_s),
+            memory_room=room,
             memory_left=partial(memory_left, spec),
         )
         if not settings.multi_model:

@@ -62,6 +62,7 @@ def open_manager(
     pool: Pool | None = None,
     places: Opens | None = None,
     replica: Replica | None = None,
+    memory_room: int | None = None,
     memory_left: Callable[[], float] = lambda: math.inf,
 ) -> "Manager":
     """The manager of an API's models, not started. Relative paths of the spec are packed folders under `root`.
@@ -73,6 +74,7 @@ def open_manager(
     `store` is the folder of all APIs' models on disk; `threads` the API's `threads_per_process`: no more than that, nor
     than four, nor than `cache_size`, are loaded at once. `pool` runs the loads, `pause` waits between scans at the start,
     `places` opens sources. `replica` tells of other processes that serve the same models, None: there are none.
+    `memory_room` is the budget for models in memory, in bytes, where the spec sets none: a larger model has it to itself.
     `memory_left` tells how many bytes more the process may take, which no files are loaded beyond.
     """
     recorder = recorder or NullRecorder()
@@ -80,7 +82,8 @@ def open_manager(
     at_once = min(4, threads, spec.cache_size or threads)
     memory = MemoryTier(
         spec.cache_size,
-        _memory_budget(spec),
+        _memory_budget(spec, memory_room),
+        refuses=spec.cache_bytes is not None,
         clock=clock,
         evicted=lambda _: recorder.record("ModelEviction", 1),
         freed=lambda resident: reclaimer.freed(resident.model.value, resident.bytes),
@@ -115,10 +118,10 @@ def open_manager(
     return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)
 
 
-def _memory_budget(spec: ModelsSpec) -> int | None:
+def _memory_budget(spec: ModelsSpec, room: int | None) -> int | None:
     """Bytes for models in memory: what is in memory is on disk too, so that the disk's budget limits both."""
     on_disk = None if spec.disk_cache_bytes is None else int(spec.disk_cache_bytes * MEMORY_FACTOR)
-    return min((budget for budget in (spec.cache_bytes, on_disk) if budget is not None), default=None)
+    return min((budget for budget in (spec.cache_bytes, on_disk, room) if budget is not None), default=None)
 
 
 class Tally:

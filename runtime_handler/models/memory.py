@@ -44,12 +44,16 @@ class MemoryTier:
         budget: int | None,
         *,
         clock: Callable[[], float],
+        refuses: bool = True,
         evicted: Callable[[ModelId], None] = lambda _: None,
         freed: Callable[[Resident], None] = lambda _: None,
     ) -> None:
-        """`evicted` hears of every model that made room for another, `freed` of every one that was let go of."""
+        """`refuses` says that the budget is an order, not an estimate: otherwise a larger model is let in when it is alone.
+
+        `evicted` hears of every model that made room for another, `freed` of every one that was let go of.
+        """
         self.table: dict[ModelId, Resident] = {}
-        self._limit, self.budget = limit, budget
+        self._limit, self.budget, self._refuses = limit, budget, refuses
         self._clock, self._evicted, self._freed = clock, evicted, freed
         self._leaving: list[Resident] = []
         self._past: dict[ModelId, tuple[int, float | None]] = {}
@@ -74,14 +78,14 @@ class MemoryTier:
 
     def admit(self, size: int) -> None:
         """Raises NoCapacity when a model of `size` bytes can never fit."""
-        if self.budget is not None and size > self.budget:
+        if self._refuses and self.budget is not None and size > self.budget:
             raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self.budget}", retry_after=600)
 
     def has_room(self, size: int) -> bool:
         """Whether a model of `size` bytes fits beside all that is there now."""
         with self._changed:
             self._sweep()
-            return self._fits(size)
+            return self._fits(self._counted(size))
 
     def reserve(self, size: int, wait_s: float, *, keep: Collection[ModelId] = (), waiting: Collection[lease.Lease] = ()) -> int:
         """A slot for a model of `size` bytes, evicting others but those to `keep`. Returns a ticket for `install` or `cancel`.
@@ -90,6 +94,7 @@ class MemoryTier:
         that is in the way is held by the requests that are `waiting` for this very model.
         """
         self.admit(size)
+        size = self._counted(size)
         deadline = time.monotonic() + wait_s
         with self._changed:
             self._waiters += 1
@@ -110,7 +115,9 @@ class MemoryTier:
     def holds_beside(self, size: int, keep: Collection[ModelId]) -> bool:
         """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
         kept = [self.table[key].bytes for key in keep if key in self.table]
-        return (self._limit is None or len(kept) < self._limit) and (self.budget is None or sum(kept) + size <= self.budget)
+        if self._limit is not None and len(kept) >= self._limit:
+            return False
+        return self.budget is None or sum(kept) + self._counted(size) <= self.budget
 
     def cancel(self, ticket: int) -> None:
         """Give a slot back unused."""
@@ -205,6 +212,10 @@ class MemoryTier:
         resident.left = self._clock()
         self._leaving.append(resident)
         self._sweep()
+
+    def _counted(self, size: int) -> int:
+        """What a model of `size` bytes takes of the budget: all of it at most."""
+        return size if self.budget is None else min(size, self.budget)
 
     def _fits(self, size: int) -> bool:
         if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:

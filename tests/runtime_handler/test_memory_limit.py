@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime_handler.contract import ModelsSpec
-from runtime_handler.entrypoints.compose import memory_left, within
+from runtime_handler.entrypoints.compose import memory_left, memory_room
 from runtime_handler.errors import NoCapacity
 from runtime_handler.memory_limit import memory_limit, resident_bytes, room_for_models, share
 from runtime_handler.models.lease import Lease
@@ -75,14 +75,26 @@ def test_processes_share_and_accelerators_have_their_own() -> None:
 def test_a_cache_without_a_budget_gets_one(caplog: pytest.LogCaptureFixture) -> None:
     """A budget that was set stays, and is told when it is more than there is."""
     cached, memory = ModelsSpec(dir="s3://b/m", cache_size=8, disk_cache_size=8), 100_000 * MIB
-    derived = within(cached, memory).cache_bytes
+    derived = memory_room(cached, memory)
     assert derived is not None
     assert memory * 0.7 < derived < memory * 0.875
-    assert within(cached, None) is cached
+    assert memory_room(cached, None) is None
     assert caplog.records == []
-    given = cached._replace(cache_bytes=memory)
-    assert within(given, memory) is given
+    assert memory_room(cached._replace(cache_bytes=memory), memory) is None
     assert "deploy.cache_bytes lets loaded models take 100000 MiB; this process's 100000 MiB have room for" in caplog.text
+
+
+def test_a_model_larger_than_an_estimate_has_the_memory_to_itself(tmp_path: Path) -> None:
+    """Files may be larger than what a loader makes of them: nothing but a budget that somebody set refuses them."""
+    files = {"models/small/1/model": "s", "models/other/1/model": "o", "models/large/1/model": "x" * 1000}
+    bucket = FakeBucket(Clock(), files)
+    manager = a_manager(tmp_path, bucket, cache=(3, 3), load=lambda path, name: name, memory_room=100)
+    manager.start()
+    for name in ("small", "other", "large"):
+        assert manager.get(name).value == name
+    assert [status.name for status in manager.status() if status.memory] == ["large"]
+    assert manager.get("small").value == "small"
+    assert [status.name for status in manager.status() if status.memory] == ["small"]
 
 
 def test_what_is_left_is_asked_for_loaders_that_read_files_whole(monkeypatch: pytest.MonkeyPatch) -> None:

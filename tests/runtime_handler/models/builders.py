@@ -50,6 +50,7 @@ def a_manager(
     places: FakePlaces | None = None,
     marker: str | None = None,
     replica: Replica | None = None,
+    memory_room: int | None = None,
     memory_left: Callable[[], float] = lambda: math.inf,
     **more: Any,
 ) -> Manager:
@@ -77,5 +78,6 @@ def a_manager(
         pool=pool or Inline(),
         places=places or (FakePlaces(bucket) if bucket is not None else None),
         replica=replica,
+        memory_room=memory_room,
         memory_left=memory_left,
     )
