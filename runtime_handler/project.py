@@ -34,6 +34,18 @@ def enter_project(project: Path, spec: PredictorSpec, environ: MutableMapping[st
     os.chdir(working_folder(project, stand_in))
 
 
+def drop_stale_token(before: Mapping[str, str], environ: MutableMapping[str, str]) -> None:
+    """A session token is worth nothing beside other keys: Lambda's goes when the project has set keys of its own.
+
+    `before` is the environment as the platform made it; Cortex's containers had no token.
+    """
+    if environ.get("AWS_ACCESS_KEY_ID") == before.get("AWS_ACCESS_KEY_ID"):
+        return
+    for name in ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
+        if environ.get(name) == before.get(name):
+            environ.pop(name, None)
+
+
 def parse_dotenv(text: str, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that a shell would set when it sources `text`; `$NAME` is looked up in those before it and `environ`.
 

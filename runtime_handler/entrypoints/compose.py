@@ -14,7 +14,7 @@ from runtime_handler.logs import LogFormat
 from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, write_to_stdout
 from runtime_handler.models.layout import Layout
 from runtime_handler.predictors.base import Load
-from runtime_handler.project import enter_project
+from runtime_handler.project import drop_stale_token, enter_project
 from runtime_handler.sagemaker import InvokedModels
 from runtime_handler.secrets import resolve_secrets
 from runtime_handler.service import Service
@@ -85,12 +85,14 @@ SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 
 def compose(spec: ServeSpec, settings: Settings) -> Composed:
     """The service of an API; from here on the process is the project's. Raises StartError when a secret cannot be read."""
+    before = dict(os.environ)
     resolve_secrets(os.environ)
     recorder = EmfRecorder(settings.metrics_name or spec.name, SINKS[settings.log_format])
     logs.configure(spec.predictor.log_level, settings.log_format, spec.name)
     root = settings.api_json.parent
     project = root / "project"
     enter_project(project, spec.predictor, os.environ, stand_in=settings.model_store.parent / "projects" / spec.name)
+    drop_stale_token(before, os.environ)
 
     def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without
