@@ -172,6 +172,7 @@ def _lacks(api: CheckedApi) -> Iterator[Fault]:
     source, placement = _source(api), api.placement
     requirements = api.context.dependencies.get("requirements.txt", b"").decode("utf-8-sig", "replace")
     yield from placed_checks.little_memory(api.spec, placement.size, source, requirements)
+    yield from placed_checks.little_storage(api.spec, placement.size, source, requirements)
     dotenv = next((file.read() for file in api.context.files if file.path == "project/.env"), b"")
     variables = {*api.spec.served.predictor.env, *api.spec.deploy.secrets}
     if ACCESS_KEY.encode() in dotenv:

@@ -1,6 +1,6 @@
 """What an API counts on that the place it was given lacks: said once it is placed, for elsewhere nothing is wrong with it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from packager.counted_on import ACCESS_KEY, mentions
 from packager.fault import Fault
@@ -12,6 +12,8 @@ from packager.spec import ApiSpec
 HEAVY = ("fastai", "keras", "sentence-transformers", "tensorflow", "torch", "transformers")
 """Distributions that take, with the smallest of models, more memory than placement gives to an API that asks for none."""
 ENOUGH_MIB = 2048
+DOWNLOADS = ("sentence-transformers", "tensorflow-hub", "transformers")
+"""Distributions that fetch the models they are asked for below HOME; the smallest of everyday use, gpt2, has 550 MB."""
 NAMES: Mapping[Target, str] = {"lambda": "Lambda", "ecs": "ECS", "sagemaker": "SageMaker"}
 
 
@@ -21,12 +23,27 @@ def little_memory(api: ApiSpec, size: Size, source: bytes, requirements: str) ->
     memory = None if given is None else getattr(size, given)
     if memory is None or memory >= ENOUGH_MIB or api.compute.mem_mib or api.deploy.memory_mb:
         return
-    used = {name for _, name in names(requirements)} | {each.name.replace("_", "-") for each in imports(source)}
-    heavy = next((name for name in HEAVY if name in used), None)
+    heavy = _first(HEAVY, source, requirements)
     if heavy is not None:
         where = "compute.mem or deploy.memory" if isinstance(size, LambdaSize) else "compute.mem"
         message = f"asks for no mem, and gets {size}; Cortex set no limit then, and {heavy} needs more: say how much in {where}"
         yield Fault("compute", "deploy.little_memory", message, severity="warning")
+
+
+def little_storage(api: ApiSpec, size: Size, source: bytes, requirements: str) -> Iterator[Fault]:
+    """On Lambda, /tmp holds what a predictor downloads, and little of it."""
+    if not isinstance(size, LambdaSize) or api.deploy.ephemeral_storage_mb is not None:
+        return
+    fetches = _first(DOWNLOADS, source, requirements)
+    if fetches is not None:
+        message = f"{fetches} keeps what it downloads in /tmp, which has {size.ephemeral_storage_mb} MB; Cortex set no limit"
+        yield Fault("deploy", "deploy.little_storage", f"{message}: say how much in deploy.ephemeral_storage", severity="warning")
+
+
+def _first(distributions: Sequence[str], source: bytes, requirements: str) -> str | None:
+    """The first of the distributions that is imported or required."""
+    used = {name for _, name in names(requirements)} | {each.name.replace("_", "-") for each in imports(source)}
+    return next((name for name in distributions if name in used), None)
 
 
 def access_key(api: ApiSpec, target: Target, source: bytes, variables: Collection[str]) -> Iterator[Fault]:

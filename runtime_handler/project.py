@@ -7,7 +7,7 @@ another with the same files, which is not (`writable`).
 
 import os
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from runtime_handler.contract import PredictorSpec
@@ -30,3 +30,15 @@ def enter_project(project: Path, spec: PredictorSpec, environ: MutableMapping[st
     sys.path.insert(0, str(importable))
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(importable), environ.get("PYTHONPATH", "")]))
     os.chdir(working_folder(project, stand_in))
+
+
+def drop_stale_token(before: Mapping[str, str], environ: MutableMapping[str, str]) -> None:
+    """A session token is worth nothing beside other keys: Lambda's goes when the project has set keys of its own.
+
+    `before` is the environment as the platform made it; Cortex's containers had no token.
+    """
+    if environ.get("AWS_ACCESS_KEY_ID") == before.get("AWS_ACCESS_KEY_ID"):
+        return
+    for name in ("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"):
+        if environ.get(name) == before.get(name):
+            environ.pop(name, None)

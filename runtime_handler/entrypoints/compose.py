@@ -17,7 +17,7 @@ from runtime_handler.logs import LogFormat
 from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, write_to_stdout
 from runtime_handler.models.layout import Layout
 from runtime_handler.predictors.base import Load
-from runtime_handler.project import enter_project
+from runtime_handler.project import drop_stale_token, enter_project
 from runtime_handler.service import Service
 from runtime_handler.starting import OpenedModels
 
@@ -131,6 +131,7 @@ SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 
 def compose(spec: ServeSpec, settings: Settings) -> Composed:
     """The service of an API; from here on the process is the project's. Raises StartError when a secret cannot be read."""
+    before = dict(os.environ)
     if os.environ.get(SECRETS):
         from runtime_handler.secrets import resolve_secrets  # here, for most APIs have none
 
@@ -140,6 +141,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
     root = settings.api_json.parent
     project = root / "project"
     enter_project(project, spec.predictor, os.environ, stand_in=settings.model_store.parent / "projects" / spec.name)
+    drop_stale_token(before, os.environ)
 
     def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without

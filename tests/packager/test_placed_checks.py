@@ -46,6 +46,15 @@ def test_one_that_says_how_much_is_taken_at_its_word(tmp_path: Path, entry: str)
     assert found(tmp_path, "deploy.little_memory", entry) == []
 
 
+def test_what_is_downloaded_must_fit_into_lambdas_tmp(tmp_path: Path) -> None:
+    """Said of libraries that download models, until the project says how much it needs; other targets have more."""
+    [message] = found(tmp_path, "deploy.little_storage", "", "transformers==4.*")
+    assert message.startswith("transformers keeps what it downloads in /tmp, which has 512 MB")
+    assert found(tmp_path, "deploy.little_storage", "", "torch") == []
+    assert found(tmp_path, "deploy.little_storage", "  deploy: {ephemeral_storage: 2048}\n", "transformers") == []
+    assert found(tmp_path, "deploy.little_storage", "  deploy: {target: ecs}\n", "transformers") == []
+
+
 def test_keys_that_ecs_does_not_set(tmp_path: Path) -> None:
     """Cortex's examples go on unsigned where the variable is missing; Lambda sets it, and so may the project."""
     on_ecs, own = "  deploy: {target: ecs}\n", "    env: {AWS_ACCESS_KEY_ID: a}\n  deploy: {target: ecs}\n"
