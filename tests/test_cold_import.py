@@ -1,5 +1,6 @@
 """What a start may import: a Lambda environment and a server pay for every module before their first answer."""
 
+import os
 import subprocess
 import sys
 import time
@@ -117,6 +118,20 @@ print(answer["statusCode"], "orjson" in sys.modules, file=sys.stderr)
         [sys.executable, "-c", code], cwd=context, env=clean_environment(), capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stderr.splitlines()[-3:] == ["200", "", "200 True"]  # log lines before it
+
+
+def test_numpy_brings_a_small_function_no_threads(tmp_path: Path) -> None:
+    """Those of OpenBLAS would spin during the start, and a function of less than a vCPU has no time for that."""
+    context = write_context(tmp_path, {"predictor.py": f"import numpy\n{ECHO}"})
+    code = "import os; from runtime_handler.entrypoints.aws_lambda import handler; print(len(os.listdir('/proc/self/task')))"
+
+    def threads(memory_mb: int) -> int:
+        environment = clean_environment(AWS_LAMBDA_FUNCTION_MEMORY_SIZE=str(memory_mb))
+        command = [sys.executable, "-c", code]
+        return int(subprocess.run(command, cwd=context, env=environment, stdout=subprocess.PIPE, timeout=60, check=True).stdout)
+
+    assert threads(512) == 1
+    assert threads(10_240) == min(6, len(os.sched_getaffinity(0)))
 
 
 def test_the_runtime_stands_alone(tmp_path: Path) -> None:

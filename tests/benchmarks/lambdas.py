@@ -9,8 +9,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from packager.placement import LAMBDA_FLOOR_MB
 from tests.benchmarks.exported import TINY, a_request
 from tests.benchmarks.rows import LIMIT, OURS, Gate, Row, alternate
 from tests.benchmarks.servers import CONTENDERS, SERVER_CORE, START_S, Recipe, environment, free_port
@@ -18,6 +20,10 @@ from tests.benchmarks.serving import Effort, recipes
 from tests.runtime_handler.emulator import EMULATOR, INVOKE, http_api_event
 
 EVENT = json.dumps(http_api_event("POST", "/predict", "", {"content-type": "application/json"}, a_request(TINY).encode()))
+
+
+MEMORY = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(LAMBDA_FLOOR_MB["onnx"])}
+"""What Lambda says to a function with the memory that such an API gets."""
 
 
 def invocations(folder: Path, effort: Effort) -> Iterator[Row]:
@@ -29,6 +35,7 @@ def invocations(folder: Path, effort: Effort) -> Iterator[Row]:
             command=(sys.executable, "-m", "awslambdaric", "bare.handler"), folder=CONTENDERS, variables=servers[LIMIT].variables
         ),
     }
+    functions = {who: replace(function, variables={**function.variables, **MEMORY}) for who, function in functions.items()}
     for function in functions.values():
         start_of(function)  # writes the bytecode, which an image has
     yield Row(

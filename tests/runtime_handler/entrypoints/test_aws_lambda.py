@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from runtime_handler.entrypoints.aws_lambda import limit_blas_threads
 from tests.runtime_handler.emulator import as_response, emulating, http_api_event, load_balancer_event
 from tests.runtime_handler.harness import ECHO, a_spec, write_context
 
@@ -11,6 +14,24 @@ JSON = {"content-type": "application/json"}
 
 def metric_lines(log: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in log.splitlines() if line.startswith('{"_aws"')]
+
+
+@pytest.mark.parametrize(
+    ("environ", "threads"),
+    [
+        ({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"}, "1"),
+        ({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}, "1"),
+        ({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1770"}, "2"),
+        ({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "10240"}, "4"),
+        ({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "OPENBLAS_NUM_THREADS": "3"}, "3"),
+        ({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "OMP_NUM_THREADS": "3"}, None),
+        ({}, None),
+    ],
+)
+def test_openblas_starts_a_thread_for_each_vcpu(environ: dict[str, str], threads: str | None) -> None:
+    """Of the share that the function's memory gives it of four processors; what the project says stands."""
+    limit_blas_threads(environ, processors=4)
+    assert environ.get("OPENBLAS_NUM_THREADS") == threads
 
 
 def test_a_failing_constructor_is_an_init_error(tmp_path: Path) -> None:
