@@ -159,17 +159,18 @@ def _findings(api: CheckedApi) -> Iterator[Problem]:
         yield from (_problem(api.spec, fault) for fault in budget_fits(api.spec, api.placement.size))
     if api.placement is not None and api.placement.warning:
         yield api.spec.problem("deploy.target", "deploy.target", api.placement.warning, severity="warning")
-    yield from (_problem(api.spec, fault) for fault in _lacks(api))
-    yield from _rights(api)
+    source = b"" if api.context is None else _source(api, api.context)
+    yield from (_problem(api.spec, fault) for fault in _lacks(api, source))
+    yield from _rights(api, source)
     if api.context is not None and any(file.path == "project/.env" for file in api.context.files):
         message = ".env goes into the image, where everyone who may pull it can read it; put secrets into deploy.secrets"
         yield api.spec.problem("predictor", "deploy.env_file", message, severity="warning")
 
 
-def _lacks(api: CheckedApi) -> Iterator[Fault]:
+def _lacks(api: CheckedApi, source: bytes) -> Iterator[Fault]:
     if api.context is None or api.placement is None:
         return
-    source, placement = _source(api), api.placement
+    placement = api.placement
     requirements = api.context.dependencies.get("requirements.txt", b"").decode("utf-8-sig", "replace")
     yield from placed_checks.little_memory(api.spec, placement.size, source, requirements)
     yield from placed_checks.little_storage(api.spec, placement.size, source, requirements)
@@ -180,13 +181,12 @@ def _lacks(api: CheckedApi) -> Iterator[Fault]:
     yield from placed_checks.access_key(api.spec, placement.target, source, variables)
 
 
-def _source(api: CheckedApi) -> bytes:
-    assert api.context is not None, "asked of an API with a context"
+def _source(api: CheckedApi, context: BuildContext) -> bytes:
     path = f"project/{api.spec.served.predictor.path}"
-    return next((file.read() for file in api.context.files if file.path == path), b"")
+    return next((file.read() for file in context.files if file.path == path), b"")
 
 
-def _rights(api: CheckedApi) -> Iterator[Problem]:
+def _rights(api: CheckedApi, source: bytes) -> Iterator[Problem]:
     """What the API may read, and why; a warning where its code asks AWS for something and it may do nothing."""
     spec, serve = api.spec, api.spec.served
     grants = s3_grants(serve)
@@ -195,6 +195,6 @@ def _rights(api: CheckedApi) -> Iterator[Problem]:
         yield spec.problem(grant.reason, "deploy.grant", message, severity="note")
     if grants or spec.deploy.permissions or api.context is None:
         return
-    if asks_aws(_source(api)):
+    if asks_aws(source):
         message = f"{serve.predictor.path} imports boto3, but the API is granted nothing; say what it needs in deploy.permissions"
         yield spec.problem("predictor.path", "deploy.nothing_granted", message, severity="warning")

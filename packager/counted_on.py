@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 from packager.imported import imports
+from packager.parsed import UNPARSABLE, parsed
 
 CORTEX_OWN = ("cortex", "cortex_internal")
 """Import names of Cortex's serving code, which its images had beside the user's (0.13-0.25, and from 0.26)."""
@@ -71,6 +72,6 @@ def _calls(source: bytes) -> Iterator[ast.Call]:
 @lru_cache(maxsize=64)
 def _nodes(source: bytes) -> tuple[ast.AST, ...]:
     try:
-        return tuple(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return tuple(ast.walk(parsed(source)))
+    except UNPARSABLE:
         return ()

@@ -25,9 +25,9 @@ def named_files_are_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
 
     With a dependencies.sh, which may make them while the image is built, nobody can tell.
     """
-    if api.serve is None or (project.root / "dependencies.sh").is_file() or project.refusal("requirements.txt"):
+    if api.serve is None or (project.root / "dependencies.sh").is_file() or project.refusal(REQUIREMENTS):
         return
-    waiting, seen = ["requirements.txt"], {"requirements.txt"}
+    waiting, seen = [REQUIREMENTS], {REQUIREMENTS}
     while waiting:
         file = waiting.pop()
         text = project.read(file).decode("utf-8-sig", "replace")
@@ -52,14 +52,12 @@ def requirements_can_be_met(api: ApiSpec, project: Project) -> Iterator[Fault]:
 
     A warning, because building the image tells for certain; an error where versions are resolved at once.
     """
-    file = project.root / "requirements.txt"
-    if api.serve is None or project.refusal("requirements.txt") or not file.is_file():
+    if api.serve is None:
         return
-    text = project.read("requirements.txt").decode("utf-8-sig", "replace")
     certain = project.lock or api.deploy.package == "zip"
-    for pin, message in _conflicts(text, _python(api), api.serve.predictor.type, api.serve.accelerator):
+    for pin, message in _conflicts(_text(project, REQUIREMENTS), _python(api), api.serve.predictor.type, api.serve.accelerator):
         needs = ("predictor.type", "compute", "deploy")
-        shown = str(project.shown / "requirements.txt")
+        shown = str(project.shown / REQUIREMENTS)
         yield Fault("", "cxpack.requirement", message, needs, "error" if certain else "warning", shown, pin.line)
 
 
@@ -72,11 +70,9 @@ def imports_are_installed(api: ApiSpec, project: Project) -> Iterator[Fault]:
     if api.serve is None or any((project.root / name).is_file() for name in INSTALLERS if name != REQUIREMENTS):
         return
     predictor = api.serve.predictor
-    if project.refusal(predictor.path) or not (project.root / predictor.path).is_file():
-        return
     flavour = FLAVOURS.get((predictor.type, api.serve.accelerator))
     installed = frozenset[str]() if flavour is None else frozenset(pins(flavour)) | flavour.brings
-    source, own = project.read(predictor.path), _own_modules(api, project)
+    source, own = _bytes(project, predictor.path), _own_modules(api, project)
     if (project.root / REQUIREMENTS).is_file():
         found, unless = not_brought(source, _text(project, REQUIREMENTS), installed, own), " unless another package brings it"
     else:
@@ -101,10 +97,8 @@ def nothing_of_cortex_is_called(api: ApiSpec, project: Project) -> Iterator[Faul
     """The predictor does without what only Cortex's containers had: its own code, and packages installed while it runs."""
     if api.serve is None:
         return
-    predictor = api.serve.predictor
-    if project.refusal(predictor.path) or not (project.root / predictor.path).is_file():
-        return
-    source, shown = project.read(predictor.path), str(project.shown / predictor.path)
+    path = api.serve.predictor.path
+    source, shown = _bytes(project, path), str(project.shown / path)
     for line, name in imports_of_cortex(source, _own_modules(api, project)):
         message = f"{name} is the code of Cortex's own containers, which this image does not have; log with the logging module"
         yield Fault("", "cxpack.import_of_cortex", message, ("predictor.path",), "warning", shown, line)
@@ -118,11 +112,13 @@ def _own_modules(api: ApiSpec, project: Project) -> frozenset[str]:
     return frozenset(each.name.removesuffix(".py") for each in (project.root / (path or ".")).glob("*"))
 
 
+def _bytes(project: Project, name: str) -> bytes:
+    """A file of the project; empty when it is none."""
+    return b"" if project.refusal(name) or not (project.root / name).is_file() else project.read(name)
+
+
 def _text(project: Project, name: str) -> str:
-    """The text of a file of the project; empty when it is none."""
-    if project.refusal(name) or not (project.root / name).is_file():
-        return ""
-    return project.read(name).decode("utf-8-sig", "replace")
+    return _bytes(project, name).decode("utf-8-sig", "replace")
 
 
 def _python(api: ApiSpec) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from packager.parsed import UNPARSABLE, parsed
+
 CORTEX_HAD: Mapping[str, str] = {
     "Cython": "cython",
     "PIL": "pillow",
@@ -61,8 +63,8 @@ class Import(NamedTuple):
 def imports(source: bytes) -> tuple[Import, ...]:
     """The imports of a module by line, wherever they stand; one that does not parse has none."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+        tree = parsed(source)
+    except UNPARSABLE:
         return ()
     return tuple(sorted(_below(tree, guarded=False)))
 

@@ -6,7 +6,7 @@ from packager.counted_on import ACCESS_KEY, mentions
 from packager.fault import Fault
 from packager.imported import imports
 from packager.requirement_pins import names
-from packager.sizes import EcsSize, LambdaSize, Size, Target
+from packager.sizes import LambdaSize, Size, Target, memory_mib
 from packager.spec import ApiSpec
 
 HEAVY = ("fastai", "keras", "sentence-transformers", "tensorflow", "torch", "transformers")
@@ -19,8 +19,7 @@ NAMES: Mapping[Target, str] = {"lambda": "Lambda", "ecs": "ECS", "sagemaker": "S
 
 def little_memory(api: ApiSpec, size: Size, source: bytes, requirements: str) -> Iterator[Fault]:
     """Without `mem`, Cortex let an API have what its machine had left; here it gets the least that starts such an API."""
-    given = {LambdaSize: "memory_mb", EcsSize: "memory_mib"}.get(type(size))  # an endpoint has an instance to itself
-    memory = None if given is None else getattr(size, given)
+    memory = memory_mib(size)
     if memory is None or memory >= ENOUGH_MIB or api.compute.mem_mib or api.deploy.memory_mb:
         return
     heavy = _first(HEAVY, source, requirements)

@@ -6,10 +6,10 @@ imports) is left to the runtime.
 """
 
 import ast
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from packager.parsed import UNPARSABLE, parsed
 from packager.problem import Severity
 from runtime_handler.contract import PredictorTypeName
 
@@ -45,13 +45,11 @@ class Finding(NamedTuple):
 def examine(source: bytes, type_name: PredictorTypeName, *, has_models: bool) -> Iterator[Finding]:
     """What is wrong with the predictor file of that type, in the order of the file."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape sequence of the user's is not ours to report
-            module = ast.parse(source)
+        module = parsed(source)
     except SyntaxError as error:
         yield Finding(error.lineno, "cxpack.predictor_syntax", f"is not valid Python: {error.msg}")
         return
-    except (ValueError, RecursionError, MemoryError) as error:  # null characters, absurd nesting
+    except UNPARSABLE as error:
         yield Finding(None, "cxpack.predictor_syntax", f"is not valid Python: {error or type(error).__name__}")
         return
     names = _Names(module)
@@ -73,10 +71,8 @@ OF_THE_REQUEST = ("query_params", "headers")
 def request_arguments(source: bytes, type_name: PredictorTypeName) -> Iterator[tuple[int, str]]:
     """(line, argument) of each of OF_THE_REQUEST that the predictor's methods declare; none for a file that is no Python."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            names = _Names(ast.parse(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        names = _Names(parsed(source))
+    except UNPARSABLE:
         return
     for cls in names.classes.get(CLASS_NAMES[type_name], [])[:1]:
         methods, _ = _methods(cls, names, frozenset())

@@ -65,3 +65,10 @@ SIZES: Mapping[str, type[LambdaSize] | type[EcsSize] | type[EndpointSize]] = {
     "sagemaker": EndpointSize,
 }
 """Which size a target has."""
+
+
+def memory_mib(size: Size) -> int | None:
+    """The memory of one copy of an API (Lambda's MB are MiB); None where it has an instance to itself."""
+    if isinstance(size, LambdaSize):
+        return size.memory_mb
+    return size.memory_mib if isinstance(size, EcsSize) else None

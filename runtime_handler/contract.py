@@ -19,6 +19,8 @@ SINGLE_MODEL = "_cortex_default"
 """Internal name of the one model of `model_path` (Cortex 0.22, reserved: no user's model may have it)."""
 
 METRICS_NAMESPACE = "cxpack"
+MODELS_SHARE = 7 / 8
+"""Of a process's memory that loaded models may take where nobody says how much; the rest is for requests, and what grows."""
 SECRETS = "CXPACK_SECRETS"
 """Environment variable that the stacks set where the platform resolves no secrets itself: a JSON object from the name of
 a variable to an ARN, `ssm:/parameter/name` or `secretsmanager:name`."""

@@ -30,9 +30,10 @@ def working_folder(project: Path, stand_in: Path) -> Path:
 
 def link_files(project: Path, stand_in: Path) -> None:
     """Give `stand_in` the folders of `project`, and in them links to its files; what is there already stays. Raises OSError."""
-    for folder, folders, files in os.walk(project.resolve()):
+    root = project.resolve()
+    for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name != "__pycache__"]
-        here = stand_in / os.path.relpath(folder, project.resolve())
+        here = stand_in / os.path.relpath(folder, root)
         here.mkdir(parents=True, exist_ok=True)
         for name in files:
             with suppress(FileExistsError):  # an environment that starts again finds what it has made

@@ -1,7 +1,5 @@
 """What every entry point does first: read api.json, enter the project, set up logs, make the Service."""
 
-import logging
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -24,8 +22,6 @@ from runtime_handler.starting import OpenedModels
 if TYPE_CHECKING:
     from runtime_handler.models.manager import Manager
     from runtime_handler.models.places import Places
-
-log = logging.getLogger("cxpack")
 
 
 def read_spec(settings: Settings) -> ServeSpec:
@@ -82,47 +78,10 @@ class Composed:
         self.places: Places | None = None
 
 
-def memory_room(models: ModelsSpec, memory: int | None) -> int | None:
-    """Bytes that the models of a cache are to stay within, if nobody set a budget, so that no load ends the process.
+def _memory_left(spec: ServeSpec) -> float:
+    from runtime_handler.memory_limit import memory_left  # here, for only large models ask
 
-    `memory` is what the process may take, None: unknown. A budget of more is told.
-    """
-    if memory is None:
-        return None
-    from runtime_handler.memory_limit import resident_bytes, room_for_models  # here, for most APIs have no cache
-
-    room = room_for_models(memory, resident_bytes())
-    if models.cache_bytes is None:
-        log.info(
-            "loaded models may take %.0f MiB of this process's %.0f; deploy.cache_bytes sets another limit", *_mib(room, memory)
-        )
-        return room
-    if models.cache_bytes > room:
-        log.warning(
-            "deploy.cache_bytes lets loaded models take %.0f MiB; this process's %.0f MiB have room for %.0f: it may be killed",
-            *_mib(models.cache_bytes, memory, room),
-        )
-    return None
-
-
-def _process_bytes(spec: ServeSpec) -> int | None:
-    from runtime_handler.memory_limit import memory_limit, share  # here, as above
-
-    return share(spec, memory_limit())
-
-
-def memory_left(spec: ServeSpec) -> float:
-    """Bytes that the process may still take for files that are read whole; a user's own loader may map its, which take none."""
-    memory = None if spec.predictor.type == "python" else _process_bytes(spec)
-    if memory is None:
-        return math.inf
-    from runtime_handler.memory_limit import resident_bytes
-
-    return memory - resident_bytes()
-
-
-def _mib(*sizes: int) -> tuple[float, ...]:
-    return tuple(size / (1 << 20) for size in sizes)
+    return memory_left(spec)
 
 
 SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
@@ -148,7 +107,11 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
         from runtime_handler.models.places import Places
         from runtime_handler.models.scan import Replica
 
-        room = memory_room(models, _process_bytes(spec)) if models.cached or settings.multi_model else None
+        room = None
+        if models.cached or settings.multi_model:
+            from runtime_handler.memory_limit import memory_limit, memory_room, share  # here, for most APIs have no cache
+
+            room = memory_room(models, share(spec, memory_limit()))
         alone = spec.predictor.processes_per_replica == 1 or settings.poll_s == 0
         composed.places = Places(root)
         composed.manager = open_manager(
@@ -165,7 +128,7 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             places=composed.places,
             replica=None if alone else Replica(since=composed.since, poll_s=settings.poll_s),
             memory_room=room,
-            memory_left=partial(memory_left, spec),
+            memory_left=partial(_memory_left, spec),
         )
         if not settings.multi_model:
             return composed.manager

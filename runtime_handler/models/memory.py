@@ -115,9 +115,8 @@ class MemoryTier:
     def holds_beside(self, size: int, keep: Collection[ModelId]) -> bool:
         """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
         kept = [self.table[key].bytes for key in keep if key in self.table]
-        if self._limit is not None and len(kept) >= self._limit:
-            return False
-        return self.budget is None or sum(kept) + self._counted(size) <= self.budget
+        within = self.budget is None or sum(kept) + self._counted(size) <= self.budget
+        return within and (self._limit is None or len(kept) < self._limit)
 
     def cancel(self, ticket: int) -> None:
         """Give a slot back unused."""
@@ -125,7 +124,7 @@ class MemoryTier:
             self._reserved.pop(ticket, None)
             self._changed.notify_all()
 
-    def install(self, ticket: int, model: Model, waiting: Collection[lease.Lease] = ()) -> Resident:
+    def install(self, ticket: int, model: Model, waiting: Collection[lease.Lease] = ()) -> None:
         """Put a loaded model into its slot, in place of an older one of that id, and into the hands of who waits for it."""
         with self._changed:
             size = self._reserved.pop(ticket)
@@ -143,7 +142,6 @@ class MemoryTier:
             if before is not None:
                 self._leave(before)
             self._changed.notify_all()
-            return resident
 
     def drop(self, key: ModelId) -> None:
         """Let go of a model; while a request holds it, it keeps counting."""
@@ -228,8 +226,6 @@ class MemoryTier:
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""
         self._sweep()
-        if self._limit is None and self.budget is None:
-            return True
         while not self._fits(size):
             key = self._order.take(self._free(keep))
             if key is None:

@@ -56,7 +56,7 @@ class S3Source:
         try:
             return self._without_folders(self._obstore_list(at_most))
         except (obstore.exceptions.BaseError, OSError) as error:
-            if isinstance(error, obstore.exceptions.InvalidPathError) or _UNREADABLE in str(error):
+            if _is_odd(error):
                 self._odd = True
                 return self._boto3_list(at_most)
             if self._bucket.follow_region():
@@ -72,7 +72,7 @@ class S3Source:
             for chunk in obstore.list(self._bucket.store, self._prefix or None, offset=key[:-1], chunk_size=_PAGE):
                 return [self._stored(item) for item in chunk if item["path"] == key]
         except (obstore.exceptions.BaseError, OSError) as error:
-            if isinstance(error, obstore.exceptions.InvalidPathError) or _UNREADABLE in str(error):
+            if _is_odd(error):
                 return self._ask_for(name)  # an odd key stands behind it on the page
             if self._bucket.follow_region():
                 return self.find(name)
@@ -215,6 +215,13 @@ class S3Source:
         code = next((code for code in _PERMANENT if code in text), None)
         reason = code or text.partition("\n")[0]
         return SourceError(f"{self}{path} {what}: {reason}", permanent=code is not None)
+
+
+def _is_odd(error: Exception) -> bool:
+    """Whether a listing was refused for a key in it that obstore takes for none."""
+    import obstore
+
+    return isinstance(error, obstore.exceptions.InvalidPathError) or _UNREADABLE in str(error)
 
 
 def _write(descriptor: int, data: Any, start: int) -> int:

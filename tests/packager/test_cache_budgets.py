@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from packager.check import check
-from packager.memory_budget import HEADROOM
 from runtime_handler import memory_limit
-from runtime_handler.contract import ModelsSpec, ServeSpec
+from runtime_handler.contract import MODELS_SHARE, ModelsSpec, ServeSpec
 from tests.builders import a_project
 from tests.packager.test_dialect import only
 
@@ -63,4 +62,4 @@ def test_a_budget_above_the_memory_is_warned_of(tmp_path: Path, compute: str, bu
 
 def test_the_runtime_keeps_what_check_says_that_it_keeps() -> None:
     """A budget that check accepts is one that the runtime does not warn of, but for what the process takes itself."""
-    assert HEADROOM == memory_limit.HEADROOM
+    assert memory_limit.room_for_models(2 << 30, resident=0) == (2 << 30) * MODELS_SHARE == 1792 << 20

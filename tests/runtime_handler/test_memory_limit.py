@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from runtime_handler.contract import ModelsSpec
-from runtime_handler.entrypoints.compose import memory_left, memory_room
 from runtime_handler.errors import NoCapacity
-from runtime_handler.memory_limit import memory_limit, resident_bytes, room_for_models, share
+from runtime_handler.memory_limit import memory_left, memory_limit, memory_room, resident_bytes, room_for_models, share
 from runtime_handler.models.lease import Lease
 from tests.runtime_handler.harness import a_spec, serving, write_context
 from tests.runtime_handler.models.builders import a_manager
