@@ -1,15 +1,8 @@
-"""ONNXPredictor: onnxruntime sessions, and `onnx_client` with Cortex's input rules.
-
-Small models run in the thread that calls them: by default each session brings a thread per core of its own, 300 models 300
-threads and more. Large ones, of which memory allows few, keep a pool that sleeps while nobody calls. One pool for all would
-do, too, but onnxruntime then refuses every session that the user's code opens in the default way. The memory arena is off,
-because it keeps the largest batch's memory until the process ends.
-"""
+"""ONNXPredictor: onnxruntime sessions (see `sessions`), and `onnx_client` with Cortex's input rules."""
 
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +11,7 @@ from runtime_handler.errors import BadModelInput
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import Models
 from runtime_handler.predictors.arrays import InputSignature, Shape, feed_of, join, rows_of, split
-
-LARGE_MODEL = 8 * 2**20
-"""Bytes of a model's file from which on its runs are spread over cores; a smaller one takes less than a millisecond."""
-
-REMEMBERED = 10_000
-"""Files of which is remembered what their first load told, so that a cache loads them again in less time."""
+from runtime_handler.predictors.sessions import Sessions
 
 Feed = dict[str, Any]
 """Input name -> numpy array."""
@@ -76,13 +64,6 @@ class OnnxModel(NamedTuple):
         if any(part is None for part in parts):
             return None
         return [[part[caller] for part in parts if part is not None] for caller in range(len(rows))]
-
-
-class Proven(NamedTuple):
-    """What loading a file for the first time told: its inputs, and that it runs, as long as its size, time and inode stay."""
-
-    facts: tuple[int, int, int]
-    inputs: tuple[InputSignature, ...]
 
 
 class Loaded(NamedTuple):
@@ -147,29 +128,14 @@ class OnnxPredictorType:
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
         self._batching = spec.batching
         self._names = [path.name for path in spec.models.paths] if spec.models else []
-        self._threads = max(1, _cpus() // spec.processes_per_replica)
-        self._proven: dict[str, Proven] = {}
+        self._sessions = Sessions(max(1, _cpus() // spec.processes_per_replica), _proven_inputs)
 
     def load(self, path: Path, name: str) -> Loaded:  # noqa: ARG002  all models load alike
         """The session of the one `.onnx` file in `path`, probed. Raises onnxruntime's errors."""
-        import onnxruntime  # here, so that other predictor types never pay for it
-        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+        from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument  # here, for other predictor types never need it
 
-        file = os.path.join(path, next(name for name in os.listdir(path) if name.endswith(".onnx")))  # noqa: PTH118, PTH208 - a cache loads often, and small models load in half a millisecond
-        stat = os.stat(file)  # noqa: PTH116
-        facts = stat.st_size, stat.st_mtime_ns, stat.st_ino
-        options = _options(self._threads if stat.st_size >= LARGE_MODEL else 1)
-        session = onnxruntime.InferenceSession(file, options, providers=_providers())
-        proven = self._proven.get(file)
-        if proven is not None and proven.facts == facts:
-            model = OnnxModel(session, proven.inputs, InvalidArgument)
-        else:
-            described = session.get_inputs()
-            model = OnnxModel(session, tuple(map(_signature, described)), InvalidArgument)
-            probe(model, described)
-            if len(self._proven) >= REMEMBERED:
-                self._proven.clear()
-            self._proven[file] = Proven(facts, model.inputs)
+        session, inputs = self._sessions.open(path)
+        model = OnnxModel(session, inputs, InvalidArgument)
         if self._batching is None:
             return Loaded(model, model.run)
         from runtime_handler.predictors.batching import Batcher  # here, for most APIs do without
@@ -179,6 +145,16 @@ class OnnxPredictorType:
     def client(self, models: Models) -> OnnxClient:
         """The `onnx_client`."""
         return OnnxClient(models, self._names)
+
+
+def _proven_inputs(session: Any) -> tuple[InputSignature, ...]:
+    """The inputs of a model that was opened for the first time, and run. Raises onnxruntime's errors."""
+    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+    described = session.get_inputs()
+    model = OnnxModel(session, tuple(map(_signature, described)), InvalidArgument)
+    probe(model, described)
+    return model.inputs
 
 
 def probe(model: OnnxModel, inputs: Sequence[Any]) -> None:
@@ -218,26 +194,6 @@ def _signature(described: Any) -> InputSignature:
 def _shape(dimensions: Sequence[Any]) -> Shape:
     """Named dimensions are unknown, anything else that is no number is 1: Cortex 0.22."""
     return tuple(size if isinstance(size, int) else -1 if isinstance(size, str) else 1 for size in dimensions)
-
-
-@cache
-def _options(threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = False
-    return options
-
-
-@cache
-def _providers() -> list[str]:
-    import onnxruntime
-
-    available = onnxruntime.get_available_providers()
-    return [provider for provider in ("CUDAExecutionProvider", "CPUExecutionProvider") if provider in available]
 
 
 def _cpus() -> int:

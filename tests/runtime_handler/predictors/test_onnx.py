@@ -22,8 +22,9 @@ from runtime_handler.models import lease
 from runtime_handler.models.layout import ONNX
 from runtime_handler.models.model import CacheStatus, Model, ModelId, TierStatus
 from runtime_handler.predictors import onnx as onnx_predictor
-from runtime_handler.predictors.onnx import LARGE_MODEL, OnnxClient, OnnxPredictorType, probe
+from runtime_handler.predictors.onnx import OnnxClient, OnnxPredictorType, probe
 from runtime_handler.predictors.python import PythonClient
+from runtime_handler.predictors.sessions import LARGE_MODEL
 from runtime_handler.predictors.tensorflow import TensorFlowClient
 from tests.runtime_handler.harness import ROOT
 from tests.runtime_handler.models.builders import a_manager
