@@ -87,6 +87,11 @@ class ModelsSpec(NamedTuple):
         return len(self.paths) == 1 and self.paths[0].name == SINGLE_MODEL
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Where models are: the path of each, or of the folder that holds them all."""
+        return (self.dir,) if self.dir is not None else tuple(path.path for path in self.paths)
+
+    @property
     def cached(self) -> bool:
         """Whether there is a limit to the models that are kept, so that they are loaded when they are asked for."""
         return any(

@@ -14,8 +14,10 @@ from runtime_handler.models.version import UNVERSIONED, folder_version
 BOOKKEEPING = ".cxpack/"
 """The folder beside models where cxpack keeps desired state; no part of any model."""
 
-_SHARD = re.compile(r"variables/variables\.data-(\d{5})-of-(\d{5})", re.ASCII)
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
+_SHARD = r"variables/variables\.data-([0-9]{5})-of-([0-9]{5})"
+_UNWRITABLE = r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]"
+"""Patterns; compiled when they are first needed, which takes a Lambda function a millisecond."""
+
 _LONGEST = 1024
 _DEEPEST = 100
 """Bytes of a path, as in S3, and folders in it, which the standard library removes by recursion."""
@@ -104,7 +106,7 @@ def read_models(paths: Iterable[str], layout: Layout) -> tuple[Mapping[str, Foun
 
 def unusable(path: str) -> str | None:
     """Why an object of that name cannot be written below a folder of ours; None when it can."""
-    if _UNWRITABLE.search(path):
+    if ("\\" in path or not path.isprintable()) and re.search(_UNWRITABLE, path):
         return f"the name {_short(path)} holds a backslash, a control character or bytes that are no UTF-8"
     if len(path.encode()) > _LONGEST:
         return f"the name {_short(path)} is longer than {_LONGEST} bytes"
@@ -165,7 +167,7 @@ def _tensorflow(paths: Collection[str]) -> str | None:
             return f"{needed} is missing"
     shards: dict[int, set[int]] = {}
     for path in paths:
-        if match := _SHARD.fullmatch(path):
+        if match := re.fullmatch(_SHARD, path):
             shards.setdefault(int(match[2]), set()).add(int(match[1]))
     if not shards:
         return "variables/variables.data-00000-of-00001 is missing"

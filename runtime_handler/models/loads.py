@@ -92,8 +92,11 @@ class Loads:
         self.good: dict[ModelId, Files] = {}
         self.took_ms: dict[ModelId, float] = {}
 
-    def start(self, order: Order, request: lease.Lease | None = None) -> Load:
-        """The load of that version: the one in flight, or a new one. Its model will be given to `request`, too."""
+    def start(self, order: Order, request: lease.Lease | None = None, *, here: bool = False) -> Load:
+        """The load of that version: the one in flight, or a new one, run in this thread if it is to be `here`.
+
+        Its model will be given to `request`, too.
+        """
         with self._lock:
             load = self._flying.get(order.key)
             new = load is None
@@ -101,7 +104,9 @@ class Loads:
                 load = self._flying[order.key] = Load(order)
             if request is not None:
                 load.waiting.append(request)
-        if new:
+        if new and here:
+            self._run(load)
+        elif new:
             self._pool.submit(lambda: self._run(load))
         return load
 

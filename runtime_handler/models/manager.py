@@ -24,7 +24,7 @@ from runtime_handler.models.loads import Loads, Pool
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
 from runtime_handler.models.order import MEMORY_FACTOR, Order
-from runtime_handler.models.places import Opens, Places
+from runtime_handler.models.places import Opens, Places, are_copied
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.refusals import absent, loading, unavailable, unknown
 from runtime_handler.models.scan import Replica, Scanner, Scans
@@ -114,7 +114,8 @@ def open_manager(
         if may_share(spec):
             scanner = SharedScans(scanner, spec, places, versions.scans, replica)
     rules = Rules(layout=layout, settle_s=settle_s, marker=marker)
-    updates = Updates(shelf, scanner, rules=rules, recorder=recorder, clock=clock, pause=pause)
+    copies = are_copied(spec.places)
+    updates = Updates(shelf, scanner, rules=rules, copies=copies, recorder=recorder, clock=clock, pause=pause)
     return Manager(shelf, updates, Folders(shelf, layout, clock), spec, recorder)
 
 

@@ -1,5 +1,6 @@
 """Where a model path of api.json leads: an S3 prefix, a live folder, or a folder packed into the image."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -56,6 +57,11 @@ class Places:
 def is_packed(path: str) -> bool:
     """Whether the files at a path never change while we serve: they are in the image, or SageMaker put them there."""
     return not path.startswith(("s3://", "/")) or path.startswith("/opt/ml/")
+
+
+def are_copied(paths: Iterable[str]) -> bool:
+    """Whether models at some of these paths are loaded from copies: all but those of packed folders; files are, too."""
+    return any(not is_packed(path) or path.endswith(".onnx") for path in paths)
 
 
 def split(path: str) -> tuple[str, str]:

@@ -5,11 +5,10 @@ milliseconds, so it runs beside the requests, and only when enough was freed to 
 stops every thread for tens of milliseconds: it runs only when an unloaded model is seen to be alive, tied into a cycle.
 """
 
-import ctypes
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -23,9 +22,6 @@ class Reclaimer:
         self._bytes = 0
         self._values: list[weakref.ref[Any]] = []
         self._lock = threading.Lock()
-        self._trim: Callable[[int], object] | None = None
-        with suppress(AttributeError, OSError):  # musl and macOS have none
-            self._trim = ctypes.CDLL(None).malloc_trim
 
     def freed(self, value: object, size: int) -> None:
         """Note that a loaded model of `size` bytes was let go of."""
@@ -40,10 +36,16 @@ class Reclaimer:
             values, self._values, self._bytes = self._values, [], 0
             if any(reference() is not None for reference in values):
                 gc.collect()
-            if self._trim is not None:
-                self._trim(0)
+            _trim()
         finally:
             self._lock.release()
+
+
+def _trim() -> None:
+    import ctypes  # here, for a Lambda function with one model never unloads any
+
+    with suppress(AttributeError, OSError):  # musl and macOS have none
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _references(value: object) -> Iterator[weakref.ref[Any]]:

@@ -30,8 +30,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 def may_share(spec: ModelsSpec) -> bool:
     """Whether all models lie in S3: folders of this machine are read by whoever wants to know."""
-    places = [path.path for path in spec.paths] if spec.dir is None else [spec.dir]
-    return bool(places) and all(place.startswith("s3://") for place in places)
+    return bool(spec.places) and all(place.startswith("s3://") for place in spec.places)
 
 
 class SharedScans:

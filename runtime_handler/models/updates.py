@@ -41,11 +41,13 @@ class Updates:
         scanner: Scans | None,
         *,
         rules: Rules,
+        copies: bool,
         recorder: Recorder,
         clock: Callable[[], float],
         pause: Callable[[float], None],
     ) -> None:
-        self._shelf, self._scanner, self._rules = shelf, scanner, rules
+        """`copies` says that models are copied to the disk tier, which otherwise need not be there."""
+        self._shelf, self._scanner, self._rules, self._copies = shelf, scanner, rules, copies
         self._recorder, self.now, self._pause = recorder, clock, pause
         self._ticking = threading.Lock()
         self._heard = clock()
@@ -55,7 +57,8 @@ class Updates:
         if self._scanner is None:
             return
         try:
-            self._shelf.disk.open()
+            if self._copies:
+                self._shelf.disk.open()
         except OSError as error:
             raise StartError(f"the model store cannot be used: {error}; CXPACK_MODEL_STORE names another folder") from error
         known = from_disk(self._shelf.disk.entries())
@@ -125,7 +128,9 @@ class Updates:
         before = self._shelf.catalog
         self._shelf.adopt(catalog)
         _warn(before, catalog)
-        loads: Sequence[Load] = [self._shelf.loads.start(order) for order in self._shelf.due()]
+        due = self._shelf.due()
+        alone = wait and len(due) == 1  # then a thread of its own would only cost: 10 ms of a Lambda function's start
+        loads: Sequence[Load] = [self._shelf.loads.start(order, here=alone) for order in due]
         if wait:
             for load in loads:
                 load.done.wait()

@@ -1,11 +1,12 @@
 """Threads that load models beside the requests, which they do not interrupt, and never keep the process from ending."""
 
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from runtime_handler.scheduling import give_way
+from runtime_handler.wakeups import Wakeups
 
 log = logging.getLogger("cxpack.models")
 
@@ -17,34 +18,42 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._idle = threading.Semaphore(0)
+        self._jobs: deque[Job | None] = deque()
+        self._wakeups = Wakeups(each=True)
+        self._threads = 0
+        self._unfinished = 0
         self._lock = threading.Lock()
 
     def submit(self, job: Job) -> None:
         """Run `job` on one of the threads."""
         with self._lock:
-            if not self._idle.acquire(blocking=False) and len(self._threads) < self._count:
-                thread = threading.Thread(target=self._run, name=f"models-load-{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
-        self._jobs.put(job)
+            self._unfinished += 1
+            if self._threads < min(self._unfinished, self._count):
+                threading.Thread(target=self._run, name=f"models-load-{self._threads}", daemon=True).start()
+                self._threads += 1
+        self._jobs.append(job)
+        self._wakeups.give()
 
     def close(self) -> None:
         """Let the threads end when they have done what they do; nobody waits for them."""
-        for _ in self._threads:
-            self._jobs.put(None)
+        with self._lock:
+            self._jobs.extend([None] * self._threads)
+            self._wakeups.give(self._threads)
 
     def _run(self) -> None:
         give_way()
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next()) is not None:
             try:
                 job()
             except Exception:  # a load that could kill its thread would stop all loads after it
                 log.exception("a model load ended unexpectedly")
             del job  # it holds the model that it loaded
-            self._idle.release()
+            with self._lock:
+                self._unfinished -= 1
+
+    def _next(self) -> Job | None:
+        self._wakeups.take()
+        return self._jobs.popleft()
 
 
 class Inline:

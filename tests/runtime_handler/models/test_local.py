@@ -37,6 +37,17 @@ def test_packed_models_are_loaded_from_where_they_are(tmp_path: Path) -> None:
     assert (status.disk, manager.cache().disk.used) == (True, 0)
 
 
+def test_packed_models_need_no_store(tmp_path: Path) -> None:
+    """Models that are loaded from where they lie are served though the store's folder cannot be made; nothing is written."""
+    write(tmp_path / "models" / "a" / "1" / "model", "one")
+    write(tmp_path / "file", "no folder")
+    manager = a_manager(tmp_path / "file", directory="models", root=tmp_path)
+    manager.start()
+    manager.tick()
+    assert manager.get("a").value == "one"
+    manager.close()
+
+
 def test_a_packed_file_is_one_unversioned_model(tmp_path: Path) -> None:
     """A path that ends in `.onnx` is that file alone; the loader gets a folder with nothing else in it."""
     write(tmp_path / "models" / "b.onnx", "other")

@@ -19,6 +19,7 @@ from runtime_handler.errors import (
 )
 from runtime_handler.models.layout import ONNX, TENSORFLOW
 from runtime_handler.models.manager import Manager
+from runtime_handler.models.workers import Inline
 from tests.runtime_handler.models.builders import Loader, a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
 
@@ -386,6 +387,25 @@ def test_a_store_that_is_no_folder_ends_the_start_with_a_sentence(tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(StartError, match=r"the model store cannot be used: .*Not a directory.*CXPACK_MODEL_STORE names"):
         a_manager(tmp_path / "file", a_bucket()).start()
+
+
+class CountingPool(Inline):
+    """Runs jobs at once, and counts them."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+
+    def submit(self, job: Callable[[], None]) -> None:
+        self.jobs += 1
+        job()
+
+
+def test_the_one_model_of_a_start_needs_no_thread(tmp_path: Path) -> None:
+    """It is loaded in the thread that waits for it; several go to the pool, which loads them side by side."""
+    alone, several = CountingPool(), CountingPool()
+    assert started(a_manager(tmp_path / "1", a_bucket(a__1__model="one"), pool=alone)).get("a").value == "one"
+    started(a_manager(tmp_path / "2", a_bucket(a__1__model="one", b__1__model="two"), pool=several))
+    assert (alone.jobs, several.jobs) == (0, 2)
 
 
 def test_a_start_tries_a_failed_fetch_again(tmp_path: Path) -> None:
