@@ -11,6 +11,7 @@ Where to look, from the files to the request::
     order.py      one version to load             admission.py the order in which room is taken
     loads.py      one load for all who wait       failures.py  what failed, when it is tried again
     workers.py    the threads of loads            reclaim.py   memory back to the system
+    footprints.py what loads were seen to take
     shelf.py      the tables of this moment       updates.py   the refresh step, refresh.py    who calls it
     manager.py    what requests see               folders.py   SageMaker's models by folder
     status.py     what /-/status says             refusals.py  why a model cannot be served

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models.catalog import Files
-from runtime_handler.models.memory import MemoryTier, next_use
+from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import ModelId, TierStatus
-from runtime_handler.models.recency import Recency
+from runtime_handler.models.recency import Recency, next_use
 from runtime_handler.models.records import Key
 from runtime_handler.models.store import Store
 

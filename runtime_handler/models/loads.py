@@ -15,12 +15,14 @@ from typing import Protocol
 
 from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
 from runtime_handler.importing import describe, user_traceback
+from runtime_handler.memory_limit import resident_bytes
 from runtime_handler.metrics.recorder import Recorder
 from runtime_handler.models import lease
 from runtime_handler.models.admission import Admission
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.failures import Failure, as_error, next_failure
+from runtime_handler.models.footprints import WEIGHTY, Footprints
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId, title
 from runtime_handler.models.order import Order
@@ -30,9 +32,6 @@ from runtime_handler.models.workers import Job
 from runtime_handler.predictors.base import Load as Loader
 
 log = logging.getLogger("cxpack.models")
-
-WEIGHTY = 16 << 20
-"""Bytes of files from which on it is looked whether the memory that is left holds them, rather than having the kernel kill us."""
 
 
 class Pool(Protocol):
@@ -84,7 +83,7 @@ class Loads:
         self._memory, self._disk, self._loader, self._pool = memory, disk, loader, pool
         self._recorder, self._reclaimer, self._clock, self._finished = recorder, reclaimer, clock, finished
         self._admission = Admission(memory, disk)
-        self._memory_left = memory_left
+        self._memory_left, self._footprints = memory_left, Footprints(resident_bytes)
         self._calls = threading.Semaphore(at_once)
         self._lock = threading.Lock()
         self._flying: dict[ModelId, Load] = {}
@@ -141,9 +140,12 @@ class Loads:
         self.failures.pop(key, None)
         self.good.pop(key, None)
         self.took_ms.pop(key, None)
+        self._footprints.forget(key)
 
     def _run(self, load: Load) -> None:
-        order, started, asked_for = load.order, time.perf_counter(), bool(load.waiting)
+        seen = self._memory.counted(self._footprints.seen(*load.order.name))  # refuses nothing: only its files' size does
+        order = load.order = load.order._replace(seen=seen)
+        started, asked_for = time.perf_counter(), bool(load.waiting)
         error: ServeError | None = None
         try:
             self._load(load)
@@ -195,13 +197,14 @@ class Loads:
             size = order.files.bytes
             if size >= WEIGHTY and size > (left := self._memory_left()):
                 raise MemoryError(f"the files take {size} bytes, and the process may take {left:.0f} more")
-            return self._loader(folder, order.key.name)
+            with self._footprints.measured(*order.name, size):
+                return self._loader(folder, order.key.name)
 
     def _install(self, load: Load, ticket: int, value: object) -> None:
         order = load.order
         model = Model(id=order.key, value=value, fingerprint=order.files.fingerprint)
         with self._lock:
-            self._memory.install(ticket, model, load.waiting)
+            self._memory.install(ticket, model, load.waiting, seen=self._footprints.seen(*order.name))
             load.waiting.clear()
         self.good[order.key] = order.files
         failure = self.failures.get(order.key)

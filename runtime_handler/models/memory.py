@@ -8,15 +8,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection
-from itertools import count
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models import lease
 from runtime_handler.models.model import Model, ModelId, TierStatus
-from runtime_handler.models.recency import Recency
-
-next_use = count().__next__
-"""Numbers uses in their order, in both tiers; a clock may not tell two of them apart."""
+from runtime_handler.models.recency import Recency, next_use
 
 
 class Resident:
@@ -85,7 +81,7 @@ class MemoryTier:
         """Whether a model of `size` bytes fits beside all that is there now."""
         with self._changed:
             self._sweep()
-            return self._fits(self._counted(size))
+            return self._fits(self.counted(size))
 
     def reserve(self, size: int, wait_s: float, *, keep: Collection[ModelId] = (), waiting: Collection[lease.Lease] = ()) -> int:
         """A slot for a model of `size` bytes, evicting others but those to `keep`. Returns a ticket for `install` or `cancel`.
@@ -94,7 +90,7 @@ class MemoryTier:
         that is in the way is held by the requests that are `waiting` for this very model.
         """
         self.admit(size)
-        size = self._counted(size)
+        size = self.counted(size)
         deadline = time.monotonic() + wait_s
         with self._changed:
             self._waiters += 1
@@ -115,7 +111,7 @@ class MemoryTier:
     def holds_beside(self, size: int, keep: Collection[ModelId]) -> bool:
         """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
         kept = [self.table[key].bytes for key in keep if key in self.table]
-        within = self.budget is None or sum(kept) + self._counted(size) <= self.budget
+        within = self.budget is None or sum(kept) + self.counted(size) <= self.budget
         return within and (self._limit is None or len(kept) < self._limit)
 
     def cancel(self, ticket: int) -> None:
@@ -124,10 +120,10 @@ class MemoryTier:
             self._reserved.pop(ticket, None)
             self._changed.notify_all()
 
-    def install(self, ticket: int, model: Model, waiting: Collection[lease.Lease] = ()) -> None:
-        """Put a loaded model into its slot, in place of an older one of that id, and into the hands of who waits for it."""
+    def install(self, ticket: int, model: Model, waiting: Collection[lease.Lease] = (), *, seen: int = 0) -> None:
+        """Put a loaded model, which was `seen` to take so many bytes, into its slot, and into the hands of who waits for it."""
         with self._changed:
-            size = self._reserved.pop(ticket)
+            size = max(self._reserved.pop(ticket), self.counted(seen))
             before = self.table.get(model.id)
             resident = Resident(model, size)
             used, last_access = self.last_use(model.id)
@@ -141,6 +137,8 @@ class MemoryTier:
             self._order.add(model.id)
             if before is not None:
                 self._leave(before)
+            while self.budget is not None and self._used() > self.budget and self._evict((model.id,)):
+                pass
             self._changed.notify_all()
 
     def drop(self, key: ModelId) -> None:
@@ -211,39 +209,41 @@ class MemoryTier:
         self._leaving.append(resident)
         self._sweep()
 
-    def _counted(self, size: int) -> int:
+    def counted(self, size: int) -> int:
         """What a model of `size` bytes takes of the budget: all of it at most."""
         return size if self.budget is None else min(size, self.budget)
 
     def _fits(self, size: int) -> bool:
         if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:
             return False
-        if self.budget is None:
-            return True
-        used = sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
-        return used + size <= self.budget
+        return self.budget is None or self._used() + size <= self.budget
+
+    def _used(self) -> int:
+        return sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
 
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""
         self._sweep()
         while not self._fits(size):
-            key = self._order.take(self._free(keep))
-            if key is None:
+            if not self._evict(keep):
                 return False
-            victim = self.table.pop(key)
-            if id(victim.model) in lease.held():
-                self.table[key] = victim  # a request took it at the last moment
-                self._order.add(key)
-            else:
-                self._past[key] = victim.touched, victim.last_access
-                self._evicted(key)
-                self._freed(victim)
         return True
 
-    def _free(self, keep: Collection[ModelId]) -> Callable[[ModelId], bool]:
-        """Whether a model in the table may leave: it is not to be kept, and no request that runs now holds it."""
+    def _evict(self, keep: Collection[ModelId]) -> bool:
+        """Let the least recently used model go; whether there is one to try."""
         held = lease.held()
-        return lambda key: key not in keep and id(self.table[key].model) not in held
+        key = self._order.take(lambda key: key not in keep and id(self.table[key].model) not in held)
+        if key is None:
+            return False
+        victim = self.table.pop(key)
+        if id(victim.model) in lease.held():
+            self.table[key] = victim  # a request took it at the last moment
+            self._order.add(key)
+        else:
+            self._past[key] = victim.touched, victim.last_access
+            self._evicted(key)
+            self._freed(victim)
+        return True
 
     def _touched(self, key: ModelId) -> int | None:
         resident = self.table.get(key)

@@ -12,16 +12,14 @@ from runtime_handler.models.scan import Listed
 from runtime_handler.models.source import Source, SourceChanged, SourceError
 
 MEMORY_FACTOR = 1.3
-"""Bytes in memory of a model, over its bytes on disk: what `cache_bytes` counts.
-
-What a load took is not measured: several run side by side with requests, and the process's memory tells none of them apart.
-"""
+"""Bytes in memory of a model, over its bytes on disk: what `cache_bytes` counts, unless a load was seen to take more."""
 
 
 class Order(NamedTuple):
     """One version to load: which files, found in which listing (None: they must be on disk).
 
     Others make room for it, but those to `keep`, and none at all without `evict`; `wait_s` is how long it waits for room.
+    `seen` are the bytes of memory that an earlier load was seen to take.
     """
 
     key: ModelId
@@ -30,6 +28,7 @@ class Order(NamedTuple):
     keep: Collection[ModelId] = ()
     wait_s: float = 0.0
     evict: bool = True
+    seen: int = 0
 
     @property
     def name(self) -> Key:
@@ -39,7 +38,7 @@ class Order(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes that it will take in memory."""
-        return ceil(self.files.bytes * MEMORY_FACTOR)
+        return max(self.seen, ceil(self.files.bytes * MEMORY_FACTOR))
 
     @property
     def copied(self) -> bool:
