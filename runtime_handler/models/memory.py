@@ -77,6 +77,10 @@ class MemoryTier:
         if self._refuses and self.budget is not None and size > self.budget:
             raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self.budget}", retry_after=600)
 
+    def counted(self, size: int) -> int:
+        """What a model of `size` bytes takes of the budget: all of it at most."""
+        return size if self.budget is None else min(size, self.budget)
+
     def has_room(self, size: int) -> bool:
         """Whether a model of `size` bytes fits beside all that is there now."""
         with self._changed:
@@ -208,10 +212,6 @@ class MemoryTier:
         resident.left = self._clock()
         self._leaving.append(resident)
         self._sweep()
-
-    def counted(self, size: int) -> int:
-        """What a model of `size` bytes takes of the budget: all of it at most."""
-        return size if self.budget is None else min(size, self.budget)
 
     def _fits(self, size: int) -> bool:
         if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:
