@@ -339,3 +339,18 @@ def test_without_a_store_there_is_nothing_to_look_at(tmp_path: Path) -> None:
     assert manager.settles_in() is None
     with pytest.raises(ModelNotFound):
         manager.get("a")
+
+
+def test_an_upload_that_never_ends_is_not_looked_at_for_ever(tmp_path: Path) -> None:
+    """However short the settle time, looks between two scans are few; the next scan allows new ones."""
+    bucket = a_bucket(a__1__model="one")
+    manager = a_manager(tmp_path, bucket, settle_s=0.1)
+    manager.start()
+    for _ in range(2):
+        bucket.put("models/a/2/model", "two")
+        manager.tick()
+        bucket.requests.clear()
+        due = bucket.clock() + POLL_S
+        until_next_scan(manager, bucket.clock, due, lambda: bucket.put("models/a/2/model", f"{bucket.clock()}"))
+        assert bucket.requests["list"] == LOOKS
+        assert (manager.get("a").value, bucket.clock()) == ("one", due)
