@@ -8,15 +8,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection
-from itertools import count
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models import lease
 from runtime_handler.models.model import Model, ModelId, TierStatus
-from runtime_handler.models.recency import Recency
-
-next_use = count().__next__
-"""Numbers uses in their order, in both tiers; a clock may not tell two of them apart."""
+from runtime_handler.models.recency import Recency, next_use
 
 
 class Resident:
@@ -187,7 +183,8 @@ class MemoryTier:
         """How full the tier is, loads in flight and models in use counted."""
         with self._changed:
             self._sweep()
-            return TierStatus(used=len(self.table) + len(self._leaving) + len(self._reserved), limit=self._limit)
+            used = len(self.table) + len(self._leaving) + len(self._reserved)
+            return TierStatus(used=used, limit=self._limit, bytes=self._bytes(), budget=self.budget)
 
     def _wake(self) -> None:
         """A request let go of models: some that were leaving may be gone now, and loads that wait may find room."""
@@ -218,10 +215,10 @@ class MemoryTier:
     def _fits(self, size: int) -> bool:
         if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:
             return False
-        if self.budget is None:
-            return True
-        used = sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
-        return used + size <= self.budget
+        return self.budget is None or self._bytes() + size <= self.budget
+
+    def _bytes(self) -> int:
+        return sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
 
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""

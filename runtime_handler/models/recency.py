@@ -1,9 +1,13 @@
 """Which of many keys was used the longest ago, where a use must cost nothing: uses raise a number that is read only here."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
+
+next_use = count().__next__
+"""Numbers uses in their order, in both tiers; a clock may not tell two of them apart."""
 
 
 class Recency(Generic[Key]):
