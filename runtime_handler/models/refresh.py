@@ -8,7 +8,7 @@ from typing import Protocol
 from runtime_handler.scheduling import give_way
 
 _LEAST_S = 0.05
-"""Between two looks, so that a clock which is not ours makes no loop of them."""
+"""Before a look: the models' clock is the wall clock, which may stand still while ours goes on."""
 
 
 class Ticks(Protocol):

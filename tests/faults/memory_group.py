@@ -1,6 +1,7 @@
 """A control group that limits the memory of a server under test, where this user may make one."""
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,10 +31,8 @@ class MemoryGroup(NamedTuple):
 
 @contextmanager
 def memory_group(limit: int) -> Iterator[MemoryGroup | None]:
-    """A group of `limit` bytes below this process's own, of control groups version 1 or 2; None where that is not allowed."""
-    group = None
-    with suppress(OSError):
-        group = _made(limit)
+    """A group of `limit` bytes, of control groups version 1 or 2; None where this process may not make one and have it joined."""
+    group = next((group for place in _places() if (group := _made(place, limit)) is not None), None)
     try:
         yield group
     finally:
@@ -41,24 +40,42 @@ def memory_group(limit: int) -> Iterator[MemoryGroup | None]:
             _remove(group.folder)
 
 
-def _made(limit: int) -> MemoryGroup | None:
+class Place(NamedTuple):
+    """Where a group may be made, and what its files are called."""
+
+    parent: Path
+    limit: str
+    events: str
+
+
+def _places() -> Iterator[Place]:
+    """Below this process's own group; in version 2, where a group with processes has none below it, beside it."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
+        own = path.lstrip("/")
         if "memory" in controllers.split(","):
-            tree, maximum, events = TREE / "memory", "memory.limit_in_bytes", "memory.oom_control"
+            yield Place(TREE / "memory" / own, "memory.limit_in_bytes", "memory.oom_control")
         elif controllers == "":
-            tree, maximum, events = TREE, "memory.max", "memory.events"
-        else:
-            continue
-        folder = tree / path.lstrip("/") / f"cxpack-{os.getpid()}"
-        if not (folder.parent / events).exists() and not (folder.parent / "cgroup.subtree_control").exists():
-            continue
+            yield from (Place(folder, "memory.max", "memory.events") for folder in (TREE / own, (TREE / own).parent))
+
+
+def _made(place: Place, limit: int) -> MemoryGroup | None:
+    folder = place.parent / f"cxpack-{os.getpid()}"
+    if not place.parent.is_relative_to(TREE):
+        return None
+    try:
         folder.mkdir()
-        if (folder / maximum).exists():
-            (folder / maximum).write_text(str(limit))
-            return MemoryGroup(folder, events)
-        folder.rmdir()  # version 2, and whoever owns the group above does not hand its memory down
-    return None
+    except OSError:
+        return None
+    group = MemoryGroup(folder, place.events)
+    try:
+        with (folder / place.limit).open("r+") as file:  # there is none where that controller is not for us, or no group at all
+            file.write(str(limit))
+        subprocess.run([*group.launcher, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        _remove(folder)
+        return None
+    return group
 
 
 def _remove(folder: Path) -> None:
