@@ -90,6 +90,11 @@ SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 
 def compose(spec: ServeSpec, settings: Settings) -> Composed:
     """The service of an API; from here on the process is the project's. Raises StartError when a secret cannot be read."""
+    models = spec.predictor.models
+    if settings.multi_model or (models is not None and models.cached):
+        from runtime_handler.allocator import share_one_pool  # here, for most APIs have no cache
+
+        share_one_pool()
     before = dict(os.environ)
     if os.environ.get(SECRETS):
         from runtime_handler.secrets import resolve_secrets  # here, for most APIs have none

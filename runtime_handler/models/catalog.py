@@ -2,7 +2,8 @@
 
 * A version may be loaded when its files are complete by the layout's rule and stood still for the settle time: their
   newest is older than that by the source's own clock, or, for files that changed while we watched, a second listing that
-  long after the first found them the same, and none of them written again.
+  long after the first found them the same, and none of them written again. The second listing is the next scan's, or,
+  where that is not due yet, one of the model alone.
 * With a marker, such as `_SUCCESS`, a version is complete only when a file of that name lies in its folder, and none of its
   files is newer: then no pause of an upload is too long. The marker itself is no part of the model.
 * While newer files settle, or turn out incomplete, the ones that settled before stay what is served.
@@ -99,10 +100,20 @@ def refresh(known: Catalog, scan: Scan, rules: Rules, *, now: float) -> Catalog:
         if scan.error is not None or name in scan.failed:
             models[name] = before
         else:
-            versions = _missed(before.versions.values())
+            versions = _missed(before.versions.values(), 1)
             if versions:
                 models[name] = before._replace(versions=versions)
     return models
+
+
+def look_again(known: Catalog, seen: Mapping[str, Listed], rules: Rules, *, now: float) -> Catalog:
+    """The catalog after a second look at some of its models between two scans, which lets what stood still settle.
+
+    Nothing is lost by it: a model of which it lacks objects stays as it was, and no version is counted as missing.
+    """
+    lost = vanished({name: known[name] for name in seen}, Scan(models=seen))
+    models = {name: _reread(name, known[name], listed, rules, now, misses=0) for name, listed in seen.items() if name not in lost}
+    return {**known, **models}
 
 
 def from_disk(entries: Mapping[tuple[ModelId, str], Files]) -> Catalog:
@@ -143,7 +154,7 @@ def vanished(known: Catalog, scan: Scan) -> Mapping[str, str]:
     return result
 
 
-def _reread(name: str, before: KnownModel | None, listed: Listed, rules: Rules, now: float) -> KnownModel:
+def _reread(name: str, before: KnownModel | None, listed: Listed, rules: Rules, now: float, misses: int = 1) -> KnownModel:
     objects, markers = _apart(listed.objects, rules.marker)
     found = read_model(objects, rules.layout, was_versioned=before is not None and before.versioned)
     old = dict(before.versions) if before is not None else {}
@@ -154,7 +165,7 @@ def _reread(name: str, before: KnownModel | None, listed: Listed, rules: Rules, 
         if rules.marker is not None and problem is None and markers.get(seen.folder, 0.0) < files.modified:
             problem = f"{rules.marker} is missing, or older than the files"
         versions[number] = _seen(ModelId(name, number), old.pop(number, None), files, problem, listed.now, settle_s, now)
-    versions |= _missed(old.values())
+    versions |= _missed(old.values(), misses)
     return KnownModel(
         name=name, listed=listed, versions=dict(sorted(versions.items())), versioned=found.versioned, stray=found.stray
     )
@@ -210,7 +221,6 @@ def _age(files: Files, source_now: float) -> float:
     return source_now - files.modified - files.modified.is_integer()
 
 
-def _missed(versions: Iterable[Version]) -> dict[int, Version]:
-    return {
-        version.id.version: version._replace(missing=version.missing + 1) for version in versions if version.missing + 1 < MISSES
-    }
+def _missed(versions: Iterable[Version], misses: int) -> dict[int, Version]:
+    missing = {version.id.version: version._replace(missing=version.missing + misses) for version in versions}
+    return {number: version for number, version in missing.items() if version.missing < MISSES}

@@ -111,7 +111,8 @@ class DiskTier:
     def status(self) -> TierStatus:
         """How full the tier is, downloads in flight counted."""
         with self._lock:
-            return TierStatus(used=len(self._entries) + len(self._fetching), limit=self._limit)
+            used = len(self._entries) + len(self._fetching)
+            return TierStatus(used=used, limit=self._limit, bytes=self._bytes(), budget=self.budget)
 
     def _hold(self, name: Key) -> Entry | None:
         with self._lock:
@@ -153,10 +154,10 @@ class DiskTier:
     def _fits(self, more: int, size: int) -> bool:
         if self._limit is not None and len(self._entries) + len(self._fetching) + more > self._limit:
             return False
-        if self.budget is None:
-            return True
-        used = sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values())
-        return used + size <= self.budget
+        return self.budget is None or self._bytes() + size <= self.budget
+
+    def _bytes(self) -> int:
+        return sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values())
 
     def _evict_one(self) -> bool:
         name = self._order.take(lambda name: self._entries[name].users == 0 and not self._memory.holds(*name))

@@ -194,11 +194,14 @@ class Loads:
 
     def _call(self, folder: Path, order: Order) -> object:
         with self._calls:
+            self._reclaimer.run()  # what made room is gone for us, and maybe not yet for the kernel
             size = order.files.bytes
             if size >= WEIGHTY and size > (left := self._memory_left()):
                 raise MemoryError(f"the files take {size} bytes, and the process may take {left:.0f} more")
             with self._footprints.measured(*order.name, size):
-                return self._loader(folder, order.key.name)
+                value = self._loader(folder, order.key.name)
+            self._reclaimer.read(size)
+            return value
 
     def _install(self, load: Load, ticket: int, value: object) -> None:
         order = load.order

@@ -39,18 +39,19 @@ class LocalSource:
     def __str__(self) -> str:
         return f"{self._root}/"
 
-    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
+    def list(self, at_most: int | None = None, folder: str = "") -> Sequence[StoredObject]:
         """Every regular file below the root; what cannot be read counts as a file, so that only its version is not served.
 
-        Raises SourceError when the root itself cannot be listed.
+        Raises SourceError when the root itself, or the `folder`, cannot be listed.
         """
         try:
-            root = os.path.realpath(self._root)
-            found = sorted(self._walk(root)) if Path(root).is_dir() else []
+            found = sorted(self._walk(os.path.realpath(self._root), folder))
         except OSError as error:
-            raise SourceError(f"{self._root} cannot be listed: {error}") from error
+            raise SourceError(f"{self._root / folder} cannot be listed: {error}") from error
         if at_most is not None and len(found) > at_most:
             raise SourceTooLarge(f"{self._root} holds more than {at_most} files")
+        if folder:
+            return [item._replace(path=item.path[len(folder) :]) for item in found]
         with self._lock:
             self._digests = {item.path: self._digests[item.path] for item in found if item.path in self._digests}
         self._tell(found)
@@ -101,9 +102,12 @@ class LocalSource:
         """The clock that stamps the files."""
         return time.time()
 
-    def _walk(self, root: str) -> Iterator[StoredObject]:
+    def _walk(self, root: str, folder: str) -> Iterator[StoredObject]:
         """What lies below; without recursion, for folders may be deep. Each entry comes with the folders that it lies in."""
-        pending = [("", entry, frozenset({root})) for entry in os.scandir(root)]
+        top = os.path.realpath(f"{root}/{folder}")
+        if not (Path(top).is_dir() and Path(top).is_relative_to(root)):
+            return
+        pending = [(folder, entry, frozenset({root, top})) for entry in os.scandir(top)]
         while pending:
             prefix, entry, above = pending.pop()
             path = prefix + entry.name

@@ -1,14 +1,13 @@
 """The models of one API: which exist, which are on disk, which are loaded; the only owner of all three.
 
 Requests read tables, so that a warm `get` is two dictionary look-ups and takes no lock. What changes the tables happens
-beside them: `tick` scans, and loads run on threads of their own. A scan or a load that fails changes nothing: what
-served before goes on serving.
+beside them: `tick` scans, `look_again` sees between two scans what settled, and loads run on threads of their own. A scan
+or a load that fails changes nothing: what served before goes on serving.
 """
 
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from runtime_handler.models.refusals import absent, loading, unavailable, unknow
 from runtime_handler.models.scan import Replica, Scanner, Scans
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.store import Store
+from runtime_handler.models.tally import Tally
 from runtime_handler.models.updates import Updates
 from runtime_handler.models.version import requested_version
 from runtime_handler.models.workers import Workers
@@ -125,24 +125,6 @@ def _memory_budget(spec: ModelsSpec, room: int | None) -> int | None:
     return min((budget for budget in (spec.cache_bytes, on_disk, room) if budget is not None), default=None)
 
 
-class Tally:
-    """Counts calls from many threads without a lock."""
-
-    def __init__(self) -> None:
-        self._next = count().__next__
-        self._taken = 0
-
-    def __call__(self) -> None:
-        """Count one."""
-        self._next()
-
-    def taken(self) -> int:
-        """How many were counted since the last time; for one thread at a time."""
-        total = self._next()
-        before, self._taken = self._taken, total + 1
-        return total - before
-
-
 class Manager:
     """The models of one API; see `model.Models` for what requests see of it.
 
@@ -173,6 +155,17 @@ class Manager:
         age = self._updates.tick(wait=wait)
         self._record_hits()
         return age
+
+    def settles_in(self) -> float | None:
+        """Seconds until files of a version may have settled, which `look_again` then finds out; None: none are waiting."""
+        return self._updates.settles_in()
+
+    def look_again(self, *, patience_s: float = math.inf, wait: bool = True) -> None:
+        """Look between two scans at the models whose files may have settled, and load those. Never raises.
+
+        After `patience_s` seconds no request begins.
+        """
+        self._updates.look_again(patience_s=patience_s, wait=wait)
 
     def close(self) -> None:
         """Take no more work. Models that requests hold stay usable."""

@@ -141,7 +141,7 @@ class MemoryTier:
             self._order.add(model.id)
             if before is not None:
                 self._leave(before)
-            while self.budget is not None and self._used() > self.budget and self._evict((model.id,)):
+            while self.budget is not None and self._bytes() > self.budget and self._evict((model.id,)):
                 pass
             self._changed.notify_all()
 
@@ -189,7 +189,8 @@ class MemoryTier:
         """How full the tier is, loads in flight and models in use counted."""
         with self._changed:
             self._sweep()
-            return TierStatus(used=len(self.table) + len(self._leaving) + len(self._reserved), limit=self._limit)
+            used = len(self.table) + len(self._leaving) + len(self._reserved)
+            return TierStatus(used=used, limit=self._limit, bytes=self._bytes(), budget=self.budget)
 
     def _wake(self) -> None:
         """A request let go of models: some that were leaving may be gone now, and loads that wait may find room."""
@@ -216,18 +217,17 @@ class MemoryTier:
     def _fits(self, size: int) -> bool:
         if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:
             return False
-        return self.budget is None or self._used() + size <= self.budget
+        return self.budget is None or self._bytes() + size <= self.budget
 
-    def _used(self) -> int:
+    def _bytes(self) -> int:
         return sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
 
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""
         self._sweep()
-        while not self._fits(size):
-            if not self._evict(keep):
-                return False
-        return True
+        while not (fits := self._fits(size)) and self._evict(keep):
+            pass
+        return fits
 
     def _evict(self, keep: Collection[ModelId]) -> bool:
         """Let the least recently used model go; whether there is one to try."""

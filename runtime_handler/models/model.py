@@ -52,10 +52,15 @@ class ModelStatus(NamedTuple):
 
 
 class TierStatus(NamedTuple):
-    """Model versions held by one cache tier, and how many it may hold (None: no limit)."""
+    """Model versions held by one cache tier, and how many it may hold; the bytes that they count as, and its budget.
+
+    Both include what is being loaded, or fetched. None: no limit.
+    """
 
     used: int
     limit: int | None
+    bytes: int = 0
+    budget: int | None = None
 
 
 class CacheStatus(NamedTuple):

@@ -1,8 +1,9 @@
 """Gives the memory of unloaded models back to the operating system, which the C library's allocator does not by itself.
 
 Measured with 23 MB ONNX models: of twenty deleted ones more than 600 MB stayed; `malloc_trim` left 61 MB. It takes
-milliseconds, so it runs beside the requests, and only when enough was freed to be worth it. A full garbage collection
-stops every thread for tens of milliseconds: it runs only when an unloaded model is seen to be alive, tied into a cycle.
+milliseconds, so it runs beside the requests, and only when enough was freed to be worth it: before the next load, which
+would otherwise take its memory beside what was freed, and after. A full garbage collection stops every thread for tens of
+milliseconds: it runs only when an unloaded model is seen to be alive, tied into a cycle.
 """
 
 import gc
@@ -28,17 +29,21 @@ class Reclaimer:
         self._bytes += size  # a lost update costs a late trim
         self._values.extend(_references(value))
 
+    def read(self, size: int) -> None:
+        """Note that a loader read files of `size` bytes: what it made of them meanwhile, such as parsed text, is free by now."""
+        self._bytes += size
+
     def run(self) -> None:
-        """Collect and trim, if it is worth it and nobody else is at it."""
-        if self._bytes < _WORTH or not self._lock.acquire(blocking=False):
+        """Collect and trim, if it is worth it; whoever else is at it is waited for."""
+        if self._bytes < _WORTH:
             return
-        try:
+        with self._lock:
+            if self._bytes < _WORTH:
+                return
             values, self._values, self._bytes = self._values, [], 0
             if any(reference() is not None for reference in values):
                 gc.collect()
             _trim()
-        finally:
-            self._lock.release()
 
 
 def _trim() -> None:

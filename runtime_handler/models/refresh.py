@@ -7,6 +7,9 @@ from typing import Protocol
 
 from runtime_handler.scheduling import give_way
 
+_LEAST_S = 0.05
+"""Before a look: the models' clock is the wall clock, which may stand still while ours goes on."""
+
 
 class Ticks(Protocol):
     """What is stepped: a Manager."""
@@ -14,11 +17,18 @@ class Ticks(Protocol):
     def tick(self, *, wait: bool = True) -> float:
         """One refresh step; with `wait`, to the end of the loads that it started. How many seconds ago its scan began."""
 
+    def settles_in(self) -> float | None:
+        """Seconds until a look between two scans may find that files have settled; None: there is nothing to look for."""
+
+    def look_again(self, *, patience_s: float, wait: bool = True) -> None:
+        """That look, which begins no request after `patience_s` seconds."""
+
 
 class ThreadRefresh:
     """Ticks every `poll_s` seconds, from the start of one scan to the start of the next, until closed.
 
-    A scan that takes longer is followed at once by the next; two never overlap.
+    A scan that takes longer is followed at once by the next; two never overlap. New files that may settle before the next
+    scan are looked at in between, which costs a request for their model and leaves the times of the scans as they are.
     """
 
     def __init__(self, manager: Ticks, poll_s: float) -> None:
@@ -41,9 +51,17 @@ class ThreadRefresh:
 
     def _run(self) -> None:
         give_way()
-        age = 0.0
-        while not self._stop.wait(max(0.0, self._poll_s - age)):
-            age = self._manager.tick(wait=False)  # a slow load does not hide what happens to other models
+        due = time.monotonic() + self._poll_s
+        while True:
+            left, settles = due - time.monotonic(), self._manager.settles_in()
+            look = settles is not None and settles < left
+            if self._stop.wait(max(settles or 0.0, _LEAST_S) if look else max(left, 0.0)):
+                return
+            if look:
+                self._manager.look_again(patience_s=due - time.monotonic(), wait=False)
+            else:
+                age = self._manager.tick(wait=False)  # a slow load does not hide what happens to other models
+                due = time.monotonic() - age + self._poll_s
 
 
 class RequestRefresh:

@@ -47,21 +47,25 @@ class S3Source:
     def __str__(self) -> str:
         return f"s3://{self._bucket.name}/{self._prefix}"
 
-    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
+    def list(self, at_most: int | None = None, folder: str = "") -> Sequence[StoredObject]:
         """Every object below the prefix: one request per 1,000."""
+        found = self._list(at_most, folder)
+        return [item._replace(path=item.path[len(folder) :]) for item in found] if folder else found
+
+    def _list(self, at_most: int | None, folder: str) -> Sequence[StoredObject]:
         import obstore
 
         if self._odd:
-            return self._boto3_list(at_most)
+            return self._boto3_list(at_most, folder)
         try:
-            return self._without_folders(self._obstore_list(at_most))
+            return self._without_folders(self._obstore_list(at_most, folder), whole=not folder)
         except (obstore.exceptions.BaseError, OSError) as error:
             if _is_odd(error):
                 self._odd = True
-                return self._boto3_list(at_most)
+                return self._boto3_list(at_most, folder)
             if self._bucket.follow_region():
-                return self.list(at_most)
-            raise self._failure("cannot be listed", "", error) from error
+                return self._list(at_most, folder)
+            raise self._failure("cannot be listed", folder, error) from error
 
     def find(self, name: str) -> Sequence[StoredObject]:
         """The object `name` below the prefix, if it is there: one request, however many objects lie beside it."""
@@ -135,11 +139,11 @@ class S3Source:
         """S3's clock."""
         return self._bucket.now()
 
-    def _obstore_list(self, at_most: int | None) -> Sequence[StoredObject]:
+    def _obstore_list(self, at_most: int | None, folder: str) -> Sequence[StoredObject]:
         import obstore
 
         found: list[StoredObject] = []
-        for chunk in obstore.list(self._bucket.store, self._prefix or None, chunk_size=_PAGE):
+        for chunk in obstore.list(self._bucket.store, self._prefix + folder or None, chunk_size=_PAGE):
             found += map(self._stored, chunk)
             if at_most is not None and len(found) > at_most:
                 raise SourceTooLarge(f"{self} holds more than {at_most} objects")
@@ -149,8 +153,11 @@ class S3Source:
         etag = (item["e_tag"] or "").strip('"')
         return StoredObject(item["path"][len(self._prefix) :], item["size"], etag, item["last_modified"].timestamp())
 
-    def _without_folders(self, found: Sequence[StoredObject]) -> Sequence[StoredObject]:
-        """The objects but those that stand for folders. Of each empty object this is asked once; see `_get` for others."""
+    def _without_folders(self, found: Sequence[StoredObject], *, whole: bool) -> Sequence[StoredObject]:
+        """The objects but those that stand for folders. Of each empty object this is asked once; see `_get` for others.
+
+        What `found` lacks is forgotten when that is the `whole` listing.
+        """
         unknown = [item for item in found if item.size == 0 and item not in self._folders]
         if unknown:
             with ThreadPoolExecutor(min(_PARALLEL, len(unknown)), thread_name_prefix="head") as pool:
@@ -158,15 +165,18 @@ class S3Source:
             self._folders |= zip(unknown, answers, strict=True)
         if not self._folders:
             return found
-        self._folders = {item: self._folders[item] for item in found if item in self._folders}
+        if whole:
+            self._folders = {item: self._folders[item] for item in found if item in self._folders}
         return [item for item in found if not self._folders.get(item)]
 
-    def _boto3_list(self, at_most: int | None) -> Sequence[StoredObject]:
+    def _boto3_list(self, at_most: int | None, folder: str) -> Sequence[StoredObject]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         found: list[StoredObject] = []
         try:
-            pages = self._bucket.boto3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket.name, Prefix=self._prefix)
+            pages = self._bucket.boto3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket.name, Prefix=self._prefix + folder
+            )
             for page in pages:
                 for item in page.get("Contents", ()):
                     if not item["Key"].endswith("/"):
@@ -175,7 +185,7 @@ class S3Source:
                 if at_most is not None and len(found) > at_most:
                     raise SourceTooLarge(f"{self} holds more than {at_most} objects")
         except (BotoCoreError, ClientError) as error:
-            raise self._failure("cannot be listed", "", error) from error
+            raise self._failure("cannot be listed", folder, error) from error
         return found
 
     def _get(self, folder: str, target: Path, item: StoredObject, start: int, end: int) -> None:

@@ -50,6 +50,9 @@ class Scans(Protocol):
     def scan(self) -> Scan:
         """One look, for one thread at a time. What cannot be listed is in the result, not raised."""
 
+    def again(self, name: str, listed: Listed) -> Listed:
+        """What a model holds now that a scan found as `listed`: one listing of its own folder. Raises SourceError."""
+
 
 class Replica(NamedTuple):
     """The processes that share scans: `since` is when the first of them began, monotonic seconds; `poll_s` their interval."""
@@ -66,6 +69,7 @@ class Scanner:
         self._places = places
         self._pins = Pins()
         self._apart: dict[str, int] = {}
+        self._files = {path.name: split(path.path)[1] for path in spec.paths if path.path.endswith(".onnx")}
 
     def scan(self) -> Scan:
         """See `Scans.scan`."""
@@ -89,6 +93,14 @@ class Scanner:
                 except SourceError as error:
                     failed[path.name] = error
         return Scan(models=models, failed=failed, begun=begun)
+
+    def again(self, name: str, listed: Listed) -> Listed:
+        """See `Scans.again`. The pin stays as the scan found it."""
+        source = listed.source
+        now = source.now()
+        file = self._files.get(name)
+        objects = source.list(folder=listed.folder) if file is None else source.find(file)
+        return listed._replace(objects=tuple(objects), now=now)
 
     def _directory(self, source: Source) -> Mapping[str, Listed]:
         now = source.now()  # before the listing: what is written meanwhile must not look older than it is

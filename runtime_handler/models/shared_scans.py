@@ -51,6 +51,7 @@ class SharedScans:
         self._scanner, self._places, self._replica, self._clock, self._pause = scanner, places, replica, clock, pause
         self._file = folder / _name(spec)
         self._taken: Scan | None = None
+        self._looked = 0.0
         self._body = b""
 
     def scan(self) -> Scan:
@@ -58,6 +59,11 @@ class SharedScans:
         entered = self._clock()
         with self._turn(entered):
             return self._news(entered) or self._own()
+
+    def again(self, name: str, listed: Listed) -> Listed:
+        """See `Scans.again`; each process looks for itself, at what it waits for. Earlier scans are no news from then on."""
+        self._looked = self._clock()
+        return self._scanner.again(name, listed)
 
     @contextmanager
     def _turn(self, entered: float) -> Iterator[None]:
@@ -104,7 +110,7 @@ class SharedScans:
             return False
         if self._taken is None:
             return begun >= max(self._replica.since, entered - self._replica.poll_s)
-        return begun > self._taken.begun
+        return begun > max(self._taken.begun, self._looked)
 
     def _news(self, entered: float) -> Scan | None:
         try:

@@ -30,8 +30,11 @@ class Shelf:
         self._pending: set[str] = set()
         self._lock = threading.RLock()
 
-    def adopt(self, catalog: Catalog, *, load: bool = True) -> None:
-        """Make a new catalog the truth, and let go of what is not in it any more; `load` makes what is new due."""
+    def adopt(self, catalog: Catalog, *, load: bool = True) -> set[str]:
+        """Make a new catalog the truth, and let go of what is not in it any more; `load` makes what is new due.
+
+        Returns the names of the models that changed.
+        """
         with self._lock:
             before, self.catalog = self.catalog, catalog
             changed = {name for name in (*before, *catalog) if before.get(name) is not catalog.get(name)}
@@ -43,6 +46,7 @@ class Shelf:
                 self.choose(name)
             if load:
                 self._pending |= changed
+            return changed
 
     def clear_disk(self) -> None:
         """Remove versions from the disk that the catalog does not have."""

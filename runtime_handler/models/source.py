@@ -36,10 +36,10 @@ class Source(Protocol):
     in_place: Path | None
     """The folder itself when its files never change, so that models are loaded from it without a copy."""
 
-    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
-        """Every object below the folder, sorted, paths relative to it; a missing folder is an empty one.
+    def list(self, at_most: int | None = None, folder: str = "") -> Sequence[StoredObject]:
+        """Every object below the source, or below a `folder` of it such as `a/`, sorted, paths relative to that.
 
-        Raises SourceError, and SourceTooLarge when there are more than `at_most`.
+        A missing folder is an empty one. Raises SourceError, and SourceTooLarge when there are more than `at_most`.
         """
 
     def find(self, name: str) -> Sequence[StoredObject]:

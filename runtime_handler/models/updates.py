@@ -1,16 +1,18 @@
-"""The refresh step: scan, decide, load; what it does at the start, and at every tick after."""
+"""The refresh step: scan, decide, load; what it does at the start, at every tick after, and between two of them."""
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from runtime_handler.errors import StartError
 from runtime_handler.metrics.recorder import Recorder
-from runtime_handler.models.catalog import Catalog, Rules, from_disk, present, refresh, vanished
+from runtime_handler.models.catalog import Catalog, Rules, from_disk, look_again, present, refresh, vanished
 from runtime_handler.models.loads import Load
 from runtime_handler.models.model import title
-from runtime_handler.models.scan import Scan, Scans
+from runtime_handler.models.scan import Listed, Scan, Scans
+from runtime_handler.models.settling import Settling
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.source import SourceError
 
@@ -49,6 +51,7 @@ class Updates:
         """`copies` says that models are copied to the disk tier, which otherwise need not be there."""
         self._shelf, self._scanner, self._rules, self._copies = shelf, scanner, rules, copies
         self._recorder, self.now, self._pause = recorder, clock, pause
+        self._settling = Settling(rules.settle_s)
         self._ticking = threading.Lock()
         self._heard = clock()
 
@@ -80,28 +83,72 @@ class Updates:
         Returns how many seconds ago the scan began.
         """
         begun = time.monotonic()
-        if not self._ticking.acquire(blocking=False):
-            return 0.0
-        try:
+
+        def step() -> None:
+            nonlocal begun
             if self._scanner is not None:
                 scan = self._checked(self._scanner.scan())
                 begun = scan.begun
                 self._note(scan)
+                self._settling.scanned()
                 self._adopt(self._refresh(self._shelf.catalog, scan), wait=wait)
-            self._shelf.disk.note_uses()
-            self._shelf.loads.tidy()
-            for key in self._shelf.memory.overdue(DRAIN_S):
-                log.warning(
-                    "%s version %s was replaced or deleted %.0f s ago, and a request still uses it; its memory is not free",
-                    title(key.name),
-                    key.version,
-                    DRAIN_S,
-                )
+            self._tidy()
+
+        return time.monotonic() - begun if self._alone(step) else 0.0
+
+    def settles_in(self) -> float | None:
+        """Seconds until files that are whole may have settled, 0 when they may have already; None: none are waiting."""
+        first = self._settling.first()
+        return None if first is None else max(0.0, first - self.now())
+
+    def look_again(self, *, patience_s: float = math.inf, wait: bool = True) -> None:
+        """Look at the models whose files may have settled, and start the loads that follow; with `wait`, until they have ended.
+
+        For between two scans: see `settling.LOOKS` for how many. The store is not asked again after `patience_s` seconds,
+        nor when it does not answer. What this look does not see waits for the next scan. Never raises, never overlaps.
+        """
+
+        def step() -> None:
+            if seen := self._second_look(self.now() + patience_s):
+                self._adopt(look_again(self._shelf.catalog, seen, self._rules, now=self.now()), wait=wait)
+
+        self._alone(step)
+
+    def _alone(self, step: Callable[[], None]) -> bool:
+        """Run a step unless one is running; whether it was run, to its end or to an error."""
+        if not self._ticking.acquire(blocking=False):
+            return False
+        try:
+            step()
         except Exception:  # the loop that calls this must outlive whatever happens; the loaded models keep serving
             log.exception("refreshing the models failed; the loaded ones keep serving")
         finally:
             self._ticking.release()
-        return time.monotonic() - begun
+        return True
+
+    def _tidy(self) -> None:
+        self._shelf.disk.note_uses()
+        self._shelf.loads.tidy()
+        for key in self._shelf.memory.overdue(DRAIN_S):
+            log.warning(
+                "%s version %s was replaced or deleted %.0f s ago, and a request still uses it; its memory is not free",
+                title(key.name),
+                key.version,
+                DRAIN_S,
+            )
+
+    def _second_look(self, deadline: float) -> dict[str, Listed]:
+        seen: dict[str, Listed] = {}
+        for name in self._settling.due(self.now()):
+            listed = self._shelf.catalog[name].listed
+            if listed is None or self._scanner is None or self.now() > deadline:
+                break
+            try:
+                seen[name] = self._scanner.again(name, listed)
+            except SourceError as error:
+                if not error.permanent:
+                    break  # asking a store that is down for the next one would take as long
+        return seen
 
     def _first_scan(self, scanner: Scans, known: Catalog) -> Scan:
         begun, delay = self.now(), 0.25
@@ -126,8 +173,10 @@ class Updates:
 
     def _adopt(self, catalog: Catalog, *, wait: bool = True) -> None:
         before = self._shelf.catalog
-        self._shelf.adopt(catalog)
-        _warn(before, catalog)
+        changed = self._shelf.adopt(catalog)
+        for name in changed:
+            self._settling.note(name, catalog.get(name))
+        _warn(before, catalog, sorted(changed & catalog.keys()))
         due = self._shelf.due()
         alone = wait and len(due) == 1  # then a thread of its own would only cost: 10 ms of a Lambda function's start
         loads: Sequence[Load] = [self._shelf.loads.start(order, here=alone) for order in due]
@@ -165,24 +214,18 @@ class Updates:
 
     def _soon(self) -> float | None:
         """Seconds until a model that has nothing to serve may have: whole files settle, or a failed fetch is due again."""
-        waits = []
-        for name, model in self._shelf.catalog.items():
-            if name not in self._shelf.latest:
-                for version in model.versions.values():
-                    failure = self._shelf.loads.failures.get(version.id)
-                    if version.problem is None and version.settled is None:
-                        waits.append(version.since + self._rules.settle_s - self.now())
-                    elif failure is not None and failure.store:
-                        waits.append(failure.retry_at - self.now())
-        return min(waits, default=None)
+        served = self._shelf.latest
+        settled = self._settling.first(besides=served)
+        failures = self._shelf.loads.failures.items()
+        times = [failure.retry_at for key, failure in failures if failure.store and key.name not in served]
+        times += [settled] if settled is not None else []
+        return min(times) - self.now() if times else None
 
 
-def _warn(before: Catalog, catalog: Catalog) -> None:
+def _warn(before: Catalog, catalog: Catalog, changed: Iterable[str]) -> None:
     """Tell the log once of files that belong to no version, and of versions that are not whole."""
-    for name, model in catalog.items():
-        known = before.get(name)
-        if known is model:
-            continue
+    for name in changed:
+        known, model = before.get(name), catalog[name]
         if model.stray and (known is None or known.stray != model.stray):
             log.warning("%s: %d files belong to no version, such as %r", title(name), len(model.stray), model.stray[0])
         for number, version in model.versions.items():

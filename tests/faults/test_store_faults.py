@@ -28,8 +28,8 @@ class FaultySource(FakeSource):
         self.chooser = chooser
         self.faulty = False
 
-    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
-        found = super().list(at_most)
+    def list(self, at_most: int | None = None, folder: str = "") -> Sequence[StoredObject]:
+        found = super().list(at_most, folder)
         if not self.faulty:
             return found
         match self.chooser.choice(["error", "timeout", "empty", "truncated", "right"]):

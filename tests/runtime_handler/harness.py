@@ -107,14 +107,19 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(context: Path, *, ready: bool = True, arguments: tuple[str, ...] = (), **environment: str) -> Iterator[Server]:
-    """A server in `context`, waited for until ready, or until it answers health checks; killed at the end."""
+def serving(
+    context: Path, *, ready: bool = True, arguments: tuple[str, ...] = (), launcher: tuple[str, ...] = (), **environment: str
+) -> Iterator[Server]:
+    """A server in `context`, waited for until ready, or until it answers health checks; killed at the end.
+
+    `launcher` is a command that becomes the one that follows it.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder)
         with (output / "stdout").open("wb") as stdout, (output / "stderr").open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "runtime_handler", *arguments],
+                [*launcher, sys.executable, "-m", "runtime_handler", *arguments],
                 cwd=context,
                 env=clean_environment(**{"PORT": str(port), "CXPACK_HOST": "127.0.0.1", **environment}),
                 stdout=stdout,

@@ -1,4 +1,4 @@
-"""Managers and layouts for tests, every argument defaulted."""
+"""Managers for tests, every argument defaulted, and their steps as a server's thread makes them."""
 
 import math
 import time
@@ -52,10 +52,11 @@ def a_manager(
     replica: Replica | None = None,
     memory_room: int | None = None,
     memory_left: Callable[[], float] = lambda: math.inf,
+    clock: Callable[[], float] | None = None,
     **more: Any,
 ) -> Manager:
     """A manager over a fake bucket, or over real places when there is none; loads run in the calling thread."""
-    clock = bucket.clock if bucket is not None else time.time
+    clock = clock or (bucket.clock if bucket is not None else time.time)
     return open_manager(
         ModelsSpec(
             paths=tuple(ModelPath(name=name, path=path) for name, path in (paths or {}).items()),
@@ -81,3 +82,12 @@ def a_manager(
         memory_room=memory_room,
         memory_left=memory_left,
     )
+
+
+def until_next_scan(manager: Manager, clock: Clock, due: float, looked: Callable[[], None] = lambda: None) -> None:
+    """What ThreadRefresh does between two scans, of which the next is `due`; then it is that time. `looked` follows each look."""
+    while (wait := manager.settles_in()) is not None and clock() + wait < due:
+        clock.sleep(max(wait, 0.05))
+        manager.look_again(patience_s=due - clock())
+        looked()
+    clock.now = max(due, clock.now)

@@ -65,12 +65,13 @@ class FakeSource:
     def __str__(self) -> str:
         return f"s3://fake/{self.prefix}"
 
-    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
+    def list(self, at_most: int | None = None, folder: str = "") -> Sequence[StoredObject]:
         self.bucket.ask("list")
+        prefix = self.prefix + folder
         found = [
-            StoredObject(key[len(self.prefix) :], len(data), md5(data).hexdigest(), float(int(modified)))
+            StoredObject(key[len(prefix) :], len(data), md5(data).hexdigest(), float(int(modified)))
             for key, (data, modified) in sorted(self.bucket.objects.items())
-            if key.startswith(self.prefix) and not self.bucket.lying
+            if key.startswith(prefix) and not self.bucket.lying
         ]
         if at_most is not None and len(found) > at_most:
             raise SourceTooLarge("too many")
@@ -106,7 +107,7 @@ class FakeSource:
 class NoPlace(FakeSource):
     """A folder that nobody may list."""
 
-    def list(self, at_most: int | None = None) -> Sequence[StoredObject]:
+    def list(self, at_most: int | None = None, folder: str = "") -> Sequence[StoredObject]:
         raise SourceError("AccessDenied", permanent=True)
 
 

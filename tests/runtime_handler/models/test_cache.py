@@ -313,6 +313,8 @@ def test_byte_budgets_evict_as_many_as_are_needed(tmp_path: Path) -> None:
     for name in "abcd":
         request(manager, name)
     assert tiers(manager) == ({"c", "d"}, {"b", "c", "d"})
+    memory, disk = manager.cache()
+    assert (memory.bytes, memory.budget, disk.bytes, disk.budget) == (13 + 26, 40, 10 + 10 + 20, 40)
 
 
 @pytest.mark.parametrize("budgets", [{"cache_bytes": 26}, {"disk_cache_bytes": 20}, {"cache_bytes": 26, "disk_cache_bytes": 20}])

@@ -108,6 +108,22 @@ def test_links_out_of_the_root_are_not_followed(tmp_path: Path) -> None:
     assert [item.path for item in LocalSource(tmp_path / "live").list()] == ["inside", "model"]
 
 
+def test_a_folder_can_be_listed_alone(tmp_path: Path) -> None:
+    """With the same files that the whole listing shows of it, through a link too, and none through a link out of the root."""
+    root = tmp_path / "root"
+    for path in ("a/1/model", "ab/1/model"):
+        write(root / path, path)
+    write(tmp_path / "outside" / "model", "secret")
+    (root / "link").symlink_to("a")
+    (root / "out").symlink_to(tmp_path / "outside")
+    source = LocalSource(root)
+    whole = source.list()
+    for name in ("a", "ab", "link", "out", "nowhere"):
+        expected = [item._replace(path=item.path[len(name) + 1 :]) for item in whole if item.path.startswith(f"{name}/")]
+        assert source.list(folder=f"{name}/") == expected
+    assert len(source._digests) == 3
+
+
 def test_links_in_a_circle_are_walked_once(tmp_path: Path) -> None:
     """A link to itself, to a folder above it, or to one that leads back, is left out; what it lies beside is listed once."""
     for path in ("live/m/1/model", "live/n/1/model"):

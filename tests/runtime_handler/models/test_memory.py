@@ -81,7 +81,7 @@ class Cache(RuleBasedStateMachine):
         residents = (*self.tier.table.values(), *self.tier._leaving)
         used = sum(resident.bytes for resident in residents)
         assert status.used == len(residents) + len(self.tickets) <= LIMIT
-        assert used + sum(self.tickets.values()) <= BUDGET
+        assert status.bytes == used + sum(self.tickets.values()) <= BUDGET
         assert used + self.freed == self.installed
 
     def teardown(self) -> None:

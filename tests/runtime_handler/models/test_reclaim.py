@@ -1,12 +1,15 @@
-"""Unloaded models that hang in reference cycles are found; others cost no garbage collection."""
+"""The memory of unloaded models: those in reference cycles are found, others cost no collection; it comes before a load."""
 
 import gc
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from runtime_handler.models.reclaim import Reclaimer
+from tests.runtime_handler.models.builders import a_manager
+from tests.runtime_handler.models.fakes import Clock, FakeBucket
 
 ENOUGH = 9 << 20
 
@@ -58,3 +61,31 @@ def test_what_is_gone_or_small_costs_no_collection(collections: list[int]) -> No
     reclaimer.freed(knot, 1)
     reclaimer.run()
     assert collections == []
+
+
+def test_what_made_room_is_given_back_before_the_next_model_is_loaded(tmp_path: Path) -> None:
+    """A load finds the memory that its budget promises: the trim comes before it, not after."""
+    bucket = FakeBucket(Clock(), {f"models/{name}/model": "x" * ENOUGH for name in "ab"})
+    order: list[str] = []
+
+    class Noted(Reclaimer):
+        def freed(self, value: object, size: int) -> None:
+            order.append("freed")
+            super().freed(value, size)
+
+        def run(self) -> None:
+            if self._bytes:
+                order.append("given back")
+            super().run()
+
+    def load(path: Path, name: str) -> str:
+        order.append(f"load {name}")
+        return name
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runtime_handler.models.manager.Reclaimer", Noted)
+        manager = a_manager(tmp_path, bucket, cache=(1, 2), load=load)
+    manager.start()
+    for name in "ab":
+        assert manager.get(name).value == name
+    assert order[order.index("freed") :][:3] == ["freed", "given back", "load b"]

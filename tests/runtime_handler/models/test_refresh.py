@@ -1,6 +1,7 @@
 """Who steps the manager: a thread on servers, requests on Lambda."""
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from runtime_handler.models.refresh import RequestRefresh, ThreadRefresh
@@ -9,11 +10,16 @@ from tests.runtime_handler.models.fakes import Clock, FakeBucket
 
 
 class Steps:
-    """Stands in for a manager: counts its ticks, each of which lasts until it is let go, and went by a scan of that `age`."""
+    """Stands in for a manager: counts its ticks, each of which lasts until it is let go, and went by a scan of that `age`.
 
-    def __init__(self, *, blocked: bool = False, age: float = 0.0) -> None:
+    Files settle in `settling` seconds, one after the other; `looks` has the patience of each look.
+    """
+
+    def __init__(self, *, blocked: bool = False, age: float = 0.0, settling: Iterable[float] = ()) -> None:
         self.count = 0
         self.age = age
+        self.settling = list(settling)
+        self.looks: list[float] = []
         self.started = threading.Semaphore(0)
         self.let_go = threading.Event()
         if not blocked:
@@ -24,6 +30,15 @@ class Steps:
         self.started.release()
         assert self.let_go.wait(30)
         return self.age
+
+    def settles_in(self) -> float | None:
+        return self.settling[0] if self.settling else None
+
+    def look_again(self, *, patience_s: float, wait: bool = True) -> None:
+        self.settling.pop(0)
+        self.looks.append(patience_s)
+        if not self.settling:
+            self.started.release()
 
 
 def test_a_thread_ticks_until_it_is_closed() -> None:
@@ -53,6 +68,40 @@ def test_the_interval_counts_from_the_start_of_a_scan() -> None:
         assert steps.started.acquire(timeout=30)
     refresh.close()
     assert refresh.join(30)
+
+
+def test_looks_come_between_scans() -> None:
+    """Each when files may have settled, with the time that is left until the next scan; the scan stays where it was."""
+    steps = Steps(settling=[0.0, 0.001, 0.0])
+    refresh = ThreadRefresh(steps, poll_s=3600)
+    refresh.start()
+    assert steps.started.acquire(timeout=30)
+    assert (len(steps.looks), steps.count) == (3, 0)
+    assert 3500 < steps.looks[2] < steps.looks[1] < steps.looks[0] < 3600
+    refresh.close()
+    assert refresh.join(30)
+
+
+def test_a_scan_that_is_due_comes_first() -> None:
+    """Files that settle no earlier than the next scan are left to it, however many there are."""
+    steps = Steps(settling=[3600.0, 0.0], age=3601)
+    refresh = ThreadRefresh(steps, poll_s=0.001)
+    refresh.start()
+    for _ in range(5):
+        assert steps.started.acquire(timeout=30)
+    assert steps.looks == []
+    refresh.close()
+    assert refresh.join(30)
+
+
+def test_closing_does_not_wait_for_files_to_settle() -> None:
+    """Nor for a scan."""
+    steps = Steps(settling=[1800.0])
+    refresh = ThreadRefresh(steps, poll_s=3600)
+    refresh.start()
+    refresh.close()
+    assert refresh.join(30)
+    assert (steps.looks, steps.count) == ([], 0)
 
 
 def test_a_request_before_the_interval_starts_nothing() -> None:

@@ -52,6 +52,21 @@ def test_a_prefix_ends_at_a_slash(bucket: RemoteBucket) -> None:
     assert paths(bucket.source("nowhere")) == []
 
 
+def test_a_folder_can_be_listed_alone(bucket: RemoteBucket) -> None:
+    """With the paths that a source of its own would give; what stands for folders in the rest is not forgotten for it."""
+    for key in ("m/a/1/x", "m/a/1/ü %y", "m/ab/1/x"):
+        bucket.put(key)
+    bucket.put("m/b/empty", b"")
+    source = bucket.source("m")
+    whole = source.list()
+    known = dict(source._folders)
+    assert source.list(folder="a/") == bucket.source("m/a").list()
+    assert [item.path for item in source.list(folder="a/")] == ["1/x", "1/ü %y"]
+    assert source.list(folder="nowhere/") == []
+    assert source._folders == known
+    assert source.list() == whole
+
+
 def test_listings_carry_what_identifies_bytes(bucket: RemoteBucket) -> None:
     """Size and ETag of each object; equal bytes have equal ETags."""
     bucket.put("m/a", b"12345")

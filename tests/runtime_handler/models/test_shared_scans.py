@@ -62,6 +62,9 @@ class Timed:
     def scan(self) -> Scan:
         return self.scanner.scan()._replace(begun=self.clock())
 
+    def again(self, name: str, listed: Listed) -> Listed:
+        return self.scanner.again(name, listed)
+
 
 def seen(scan: Scan) -> dict[str, tuple[tuple[str, ...], int | None, float]]:
     return {name: (tuple(item.path for item in listed.objects), listed.pin, listed.now) for name, listed in scan.models.items()}
@@ -125,6 +128,22 @@ def test_a_start_takes_no_scan_of_before(tmp_path: Path) -> None:
     bucket.clock.sleep(POLL_S + 1)
     Process(bucket, tmp_path).scan()
     assert bucket.requests == {"list": 3}
+
+
+def test_a_scan_of_before_a_look_is_no_news(tmp_path: Path) -> None:
+    """Who looked at a model knows more than a scan that began before that."""
+    bucket = a_bucket()
+    one, other = Process(bucket, tmp_path), Process(bucket, tmp_path)
+    scan = one.scan()
+    other.scan()
+    bucket.clock.sleep(4)
+    other.scan()
+    bucket.clock.sleep(1)
+    bucket.put("models/a/2/model", "two")
+    assert [item.path for item in one.scans.again("a", scan.models["a"]).objects] == ["1/model", "2/model"]
+    bucket.clock.sleep(5)
+    assert seen(one.scan())["a"][0] == ("1/model", "2/model")
+    assert bucket.requests == {"list": 4}
 
 
 def test_a_scan_from_the_future_is_not_believed(tmp_path: Path) -> None:
