@@ -13,6 +13,7 @@ Where to look::
     asgi.py, app.py  messages in and out; the ASGI callable: routes, readiness, error -> status table
     threads.py       the threads that user code runs on, woken by wakeups.py; request_batches.py: which requests share a call
     sagemaker.py     SageMaker's multi-model routes
+    status.py        /-/status of one process; replica_status.py: of several
     docs.py          FastAPI: /-/docs, imported when somebody asks for it
     entrypoints/     who calls the app: a server (one process, or a supervisor with several), or the Lambda runtime
     predictors/      python, onnx and tensorflow: loader and client; batching of client calls

@@ -74,7 +74,7 @@ log = logging.getLogger("cxpack")
 
 
 class App:
-    """The ASGI application of one API; `load_docs` gives the one below `/-/docs` when it is first asked for."""
+    """The ASGI application of one API; `load_docs` makes `/-/docs` when first asked, `replica_status` tells of all processes."""
 
     def __init__(
         self,
@@ -85,6 +85,7 @@ class App:
         gate: Gate | None = None,
         load_docs: Callable[[], Awaitable[Asgi]] | None = None,
         multi_model: "MultiModel | None" = None,
+        replica_status: Callable[[], Awaitable[Mapping[str, Any]]] | None = None,
     ) -> None:
         self._service = service
         self._run = run
@@ -92,6 +93,7 @@ class App:
         self._gate = gate or ProcessGate(service.spec.max_replica_concurrency)
         self._load_docs = load_docs
         self._multi_model = multi_model
+        self._replica_status = replica_status
         self._docs: Asgi | None = None
         self._log_requests = log.isEnabledFor(logging.DEBUG)
         self.predict_paths = frozenset((*PREDICT_PATHS, service.spec.endpoint))
@@ -115,7 +117,9 @@ class App:
         elif self._multi_model is not None and self._multi_model.owns(path):
             await self._manage(self._multi_model, scope, receive, send)
         else:
-            await send_answer(scope, receive, send, _identified(self._answer_at_once(path, method), request_id(scope)))
+            replica = self._replica_status if (method, path) == ("GET", "/-/status") else None
+            answer = self._answer_at_once(path, method) if replica is None else json_answer(200, await replica())
+            await send_answer(scope, receive, send, _identified(answer, request_id(scope)))
 
     def _answer_at_once(self, path: str, method: str) -> Answer:
         page = self._pages.get(path)

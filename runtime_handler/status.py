@@ -1,4 +1,4 @@
-"""`/-/status`: what one API has loaded, and how full its caches are."""
+"""`/-/status`: what one process of an API has loaded, and how full its caches are."""
 
 import os
 from typing import Any
@@ -12,7 +12,7 @@ NO_MODELS = CacheStatus(memory=TierStatus(used=0, limit=None), disk=TierStatus(u
 def status_of(service: Service) -> dict[str, Any]:
     """The body of `/-/status`; an API that is not ready has no models yet.
 
-    Each process of a replica has models of its own, and whichever gets the request answers: so with several, it says which.
+    Of several processes it says which it is, and how many there are; `replica_status` makes one of what all of them say.
     """
     models = service.models
     cache = NO_MODELS if models is None else models.cache()

@@ -1,4 +1,4 @@
-"""Memory that the processes of a replica share: their counts of requests in flight, and how every connection stands.
+"""Memory that the processes of a replica share: their requests in flight, who tells the others, and how each connection stands.
 
 It outlives a worker that is killed, which is the point: the supervisor reads from it which connections were waiting
 for an answer. Each number has one writer, and writing a machine word is atomic.
@@ -19,9 +19,10 @@ class Board:
     def __init__(self, workers: int, slots: int) -> None:
         self.workers = workers
         self.slots = slots
-        words = memoryview(mmap.mmap(-1, 8 * (workers + 1 + 3 * slots))).cast("q")
-        self._counts = words[: workers + 1]
-        self.taken, self.now, self.then = (words[workers + 1 + nth * slots :][:slots] for nth in range(3))
+        words = memoryview(mmap.mmap(-1, 8 * (workers + 1 + workers + 3 * slots))).cast("q")
+        self._counts, words = words[: workers + 1], words[workers + 1 :]
+        self._tells, words = words[:workers], words[workers:]
+        self.taken, self.now, self.then = (words[nth * slots :][:slots] for nth in range(3))
 
     def in_flight(self) -> int:
         """Requests in flight in all workers."""
@@ -37,7 +38,15 @@ class Board:
 
     def clear(self, worker: int) -> None:
         """Called by the supervisor when the worker is dead."""
-        self._counts[worker] = 0
+        self._counts[worker] = self._tells[worker] = 0
+
+    def tells(self, worker: int) -> bool:
+        """Whether a worker answers those who ask it for its status."""
+        return self._tells[worker] == 1
+
+    def set_tells(self, worker: int) -> None:
+        """Called by that worker alone."""
+        self._tells[worker] = 1
 
     @property
     def all_ready(self) -> bool:

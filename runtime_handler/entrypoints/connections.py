@@ -3,11 +3,14 @@
 import asyncio
 import socket
 from collections import deque
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime_handler.entrypoints.board import Board
 from runtime_handler.entrypoints.direct import DirectProtocol
 from runtime_handler.entrypoints.tracked import TrackedProtocol
+
+if TYPE_CHECKING:
+    from runtime_handler.entrypoints.siblings import Siblings
 
 SLOT_BYTES = 4
 READY = b"ready"
@@ -20,6 +23,8 @@ class Connections(Protocol):
 
     listeners: list[socket.socket]
     protocol: type[DirectProtocol]
+    siblings: "Siblings | None"
+    """The other processes that get connections of the same replica; None: there are none."""
 
     def begin(self, server: Any) -> None:
         """Take up connections for a uvicorn server, on its loop."""
@@ -32,6 +37,7 @@ class OwnListener:
     """Connections accepted from a listening socket."""
 
     protocol = DirectProtocol
+    siblings: "Siblings | None" = None
 
     def __init__(self, listener: socket.socket) -> None:
         self.listeners = [listener]
@@ -51,8 +57,9 @@ class Handed:
 
     protocol: type[DirectProtocol] = TrackedProtocol
 
-    def __init__(self, channel: socket.socket, board: Board) -> None:
+    def __init__(self, channel: socket.socket, board: Board, siblings: "Siblings | None" = None) -> None:
         self.listeners: list[socket.socket] = []
+        self.siblings = siblings
         self._channel = channel
         self._board = board
         self._taking: set[asyncio.Task[Any]] = set()
@@ -64,7 +71,9 @@ class Handed:
         asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take_up, server)
 
     def ready(self) -> None:
-        """Tell the supervisor."""
+        """Tell the supervisor, and whichever sibling asks."""
+        if self.siblings is not None:
+            self.siblings.begin()
         self._say(READY)
 
     def done_with(self, slot: int) -> None:

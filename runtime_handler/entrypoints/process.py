@@ -76,6 +76,7 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
         gate=gate,
         load_docs=lambda: asyncio.to_thread(_load_docs, service),
         multi_model=multi_model if settings.multi_model else None,
+        replica_status=connections.siblings.status if connections.siblings is not None else None,
     )
     direct = App(service, predicting(service, threads), recorder, gate=gate)
     server = Server(_config(app, connections.protocol.of(direct, _direct_paths(direct, service))))

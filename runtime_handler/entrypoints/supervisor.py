@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections import deque
+from itertools import chain
 
 from runtime_handler.entrypoints.board import Board, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
@@ -22,6 +23,7 @@ from runtime_handler.entrypoints.farewell import Farewell
 from runtime_handler.entrypoints.kernel import allow_open_files, bytes_read, bytes_written
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
+from runtime_handler.entrypoints.siblings import Siblings, make_mailboxes
 from runtime_handler.entrypoints.standing import Fate
 from runtime_handler.entrypoints.worker import Successions, Worker
 from runtime_handler.metrics.in_flight import InFlightSampler
@@ -45,6 +47,7 @@ class Supervisor:
         self._listener = listener
         self._limit = spec.max_replica_concurrency
         self._board = Board(spec.predictor.processes_per_replica, SLOTS)
+        self._mailboxes = make_mailboxes(self._board.workers)
         self._workers: dict[int, Worker] = {}
         self._connections: dict[int, socket.socket] = {}
         self._free = list(range(SLOTS - 1, -1, -1))
@@ -90,8 +93,8 @@ class Supervisor:
             self._respawn(now)
             self._kill_stragglers(now)
         self._farewell.close()
-        for connection, _ in self._waiting:
-            connection.close()
+        for each in chain((connection for connection, _ in self._waiting), *self._mailboxes):
+            each.close()
         self._composed.recorder.flush()
         return self._exit_code
 
@@ -137,18 +140,15 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         # A copy that stays open here would keep a caller waiting after its connection is closed.
         self._selector.close()
-        self._listener.close()
-        ours.close()
-        for connection in (
-            *self._connections.values(),
-            *(connection for connection, _ in self._waiting),
-            *(worker.channel for worker in self._workers.values()),
-        ):
+        waiting = (connection for connection, _ in self._waiting)
+        channels = (worker.channel for worker in self._workers.values())
+        for connection in (self._listener, ours, *self._connections.values(), *waiting, *channels):
             connection.close()
         self._farewell.forget()
         gate = WorkerGate(self._board, number, self._limit)
+        siblings = Siblings(self._board, number, self._mailboxes, self._composed.service)
         try:
-            return run_process(self._composed, self._settings, Handed(channel, self._board), gate, samples=False)
+            return run_process(self._composed, self._settings, Handed(channel, self._board, siblings), gate, samples=False)
         except BaseException:  # the process ends here, whatever it was: its parent's stack is no place to unwind
             log.exception("worker %d ended", number)
             return 1
