@@ -1,14 +1,24 @@
 """Which models the running requests hold: what `get` gave a request counts against the cache until its predict returns.
 
-The warm path takes no lock. A request notes a model first and looks for it in the cache's table after; an eviction takes
-it out of the table first and looks at the requests' notes after; so one of the two always sees the other.
+The warm path takes no lock. A request notes what it is taking first and looks for it in the cache's table after; an eviction
+takes it out of the table first and looks at the requests' notes after; so one of the two always sees the other.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
+from typing import Protocol, TypeVar
 
 from runtime_handler.models.model import Model, ModelId
+
+
+class HasModel(Protocol):
+    """An entry of the cache's table."""
+
+    model: Model
+
+
+Entry = TypeVar("Entry", bound=HasModel)
 
 
 class Lease:
@@ -20,14 +30,25 @@ class Lease:
     Models that `get` hands out meanwhile, in the same thread or task, are held until the end. A thread that the user's
     code starts is not part of the request; what it gets stays alive, but the cache does not count it.
 
-    `sent_to` is the one of several models that a SageMaker endpoint sent the request to.
+    `sent_to` is the one of several models that a SageMaker endpoint sent the request to; `taking` the version that the
+    request is looking up at this moment.
     """
 
-    __slots__ = ("_token", "models", "sent_to")
+    __slots__ = ("_token", "models", "sent_to", "taking")
 
     def __init__(self, sent_to: str | None = None) -> None:
         self.sent_to = sent_to
         self.models: list[Model] = []
+        self.taking: ModelId | None = None
+
+    def take(self, key: ModelId, table: Mapping[ModelId, Entry]) -> Entry | None:
+        """The entry of a version, whose model the request holds from now on, if there is one."""
+        self.taking = key
+        entry = table.get(key)
+        if entry is not None:
+            self.models.append(entry.model)
+        self.taking = None
+        return entry
 
     def given(self, key: ModelId, fingerprint: str) -> Model | None:
         """The model of that id and content that this request holds."""
@@ -60,9 +81,29 @@ def running() -> int:
     return len(_running)
 
 
-def held(besides: Collection[Lease] = ()) -> set[int]:
-    """The `id()` of every model that a running request holds, but for those that only requests in `besides` do."""
-    return {id(model) for request in tuple(_running) if request not in besides for model in tuple(request.models)}
+class Held:
+    """The models that requests hold, or may hold in a moment: `model in held`. False when there are none."""
+
+    __slots__ = ("_models", "_taking")
+
+    def __init__(self, requests: Iterable[Lease]) -> None:
+        self._models: set[int] = set()
+        self._taking: set[ModelId] = set()
+        for request in requests:
+            if (taking := request.taking) is not None:  # first, for it is noted until the model is among the others
+                self._taking.add(taking)
+            self._models.update(map(id, tuple(request.models)))
+
+    def __contains__(self, model: Model) -> bool:
+        return id(model) in self._models or model.id in self._taking
+
+    def __bool__(self) -> bool:
+        return bool(self._models or self._taking)
+
+
+def held(besides: Collection[Lease] = ()) -> Held:
+    """What the running requests hold, but for those in `besides`."""
+    return Held(request for request in tuple(_running) if request not in besides)
 
 
 def watch(released: Callable[[], None]) -> None:

@@ -205,14 +205,15 @@ class Loads:
 
     def _install(self, load: Load, ticket: int, value: object) -> None:
         order = load.order
-        model = Model(id=order.key, value=value, fingerprint=order.files.fingerprint)
-        with self._lock:
-            self._memory.install(ticket, model, load.waiting, seen=self._footprints.seen(*order.name))
-            load.waiting.clear()
         self.good[order.key] = order.files
         failure = self.failures.get(order.key)
         if failure is not None and failure.fingerprint == order.files.fingerprint:
             self.failures.pop(order.key, None)
+        model = [Model(id=order.key, value=value, fingerprint=order.files.fingerprint)]
+        del value  # from here on only the tier holds it, which may let it go before this thread goes on
+        with self._lock:
+            self._memory.install(ticket, model.pop(), load.waiting, seen=self._footprints.seen(*order.name))
+            load.waiting.clear()
 
     def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ServeError:
         self._recorder.record("ModelLoadError", 1)

@@ -60,14 +60,10 @@ class MemoryTier:
 
     def take(self, key: ModelId) -> Model | None:
         """The model, held by the current request from now on; None when it is not loaded."""
-        resident = self.table.get(key)
+        request = lease.current()
+        resident = self.table.get(key) if request is None else request.take(key, self.table)
         if resident is None:
             return None
-        if (request := lease.current()) is not None:
-            request.models.append(resident.model)
-            if self.table.get(key) is not resident:  # evicted between the two looks
-                request.models.pop()
-                return self.take(key)
         resident.touched = next_use()
         resident.last_access = self._clock()
         return resident.model
@@ -104,7 +100,7 @@ class MemoryTier:
                     remaining = deadline - time.monotonic()
                     if remaining <= 0 or (waiting and not self._reserved and not lease.held(besides=waiting)):
                         raise NoCapacity("the model cache is full of models that requests are using, or that are being loaded")
-                    self._changed.wait(remaining)
+                    self._changed.wait(min(remaining, 1.0))  # a model that a request only looked for is not announced
             finally:
                 self._waiters -= 1
                 self._sweep()
@@ -144,6 +140,7 @@ class MemoryTier:
             while self.budget is not None and self._bytes() > self.budget and self._evict((model.id,)):
                 pass
             self._changed.notify_all()
+            del model, before, resident  # or this frame would hold them when others may evict them already
 
     def drop(self, key: ModelId) -> None:
         """Let go of a model; while a request holds it, it keeps counting."""
@@ -152,6 +149,7 @@ class MemoryTier:
                 self._past[key] = resident.touched, resident.last_access
                 self._leave(resident)
                 self._changed.notify_all()
+            del resident  # as above
 
     def last_use(self, key: ModelId) -> tuple[int, float | None]:
         """The order of a version's last use, -1 for none, and its time; remembered when it is not in memory any more."""
@@ -201,8 +199,8 @@ class MemoryTier:
     def _sweep(self) -> None:
         if self._leaving:
             held = lease.held()
-            gone = [resident for resident in self._leaving if id(resident.model) not in held]
-            self._leaving = [resident for resident in self._leaving if id(resident.model) in held]
+            gone = [resident for resident in self._leaving if resident.model not in held]
+            self._leaving = [resident for resident in self._leaving if resident.model in held]
             for resident in gone:
                 self._freed(resident)
         if not self._leaving and not self._waiters:
@@ -232,11 +230,11 @@ class MemoryTier:
     def _evict(self, keep: Collection[ModelId]) -> bool:
         """Let the least recently used model go; whether there is one to try."""
         held = lease.held()
-        key = self._order.take(lambda key: key not in keep and id(self.table[key].model) not in held)
+        key = self._order.take(lambda key: key not in keep and self.table[key].model not in held)
         if key is None:
             return False
         victim = self.table.pop(key)
-        if id(victim.model) in lease.held():
+        if victim.model in lease.held():
             self.table[key] = victim  # a request took it at the last moment
             self._order.add(key)
         else:

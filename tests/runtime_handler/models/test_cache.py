@@ -3,16 +3,20 @@
 import random
 import shutil
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime_handler.errors import ModelFailed, ModelLoading, ModelNotFound, NoCapacity
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
+from runtime_handler.models.memory import MemoryTier, Resident
+from runtime_handler.models.model import Model, ModelId
 from runtime_handler.models.workers import Workers
 from tests.runtime_handler.models.builders import Loader, a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
@@ -505,3 +509,68 @@ def test_a_request_waits_for_a_load_only_so_long(tmp_path: Path, monkeypatch: py
     assert left.models == []
     assert request(manager, "b") == "b"
     workers.close()
+
+
+class Interrupted(dict[ModelId, Resident]):
+    """A table whose first look-up is interrupted, before its result is used: another thread evicts what it can."""
+
+    def __init__(self, tier: MemoryTier) -> None:
+        super().__init__(tier.table)
+        self.tier = tier
+        self.refusal: BaseException | None = None
+
+    def get(self, key: ModelId, default: Any = None) -> Any:
+        found = super().get(key, default)
+        tier, self.tier.table = self.tier, dict(self)
+        with ThreadPoolExecutor(1) as other:
+            self.refusal = other.submit(tier.reserve, 1, 0.0).exception()
+        return found
+
+
+def test_a_model_that_a_request_is_taking_is_not_evicted() -> None:
+    """Not even between its look at the table and its note that it holds the model: both would be in memory for a moment."""
+    tier, key = MemoryTier(1, None, clock=Clock()), ModelId("a", 1)
+    tier.install(tier.reserve(1, 0.0), Model(id=key, value=object(), fingerprint=""))
+    tier.table = table = Interrupted(tier)
+    with Lease():
+        assert tier.take(key) is not None
+    assert isinstance(table.refusal, NoCapacity)
+
+
+class Released(threading.Condition):
+    """A lock after whose release, and before its holder goes on, others come in."""
+
+    def __init__(self, come_in: Callable[[], None]) -> None:
+        super().__init__(threading.RLock())
+        self.come_in = come_in
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        self.come_in()
+
+
+def test_the_thread_that_loads_a_model_does_not_hold_it(tmp_path: Path) -> None:
+    """Evicted right after it was put into the cache, before its thread goes on, it is gone, and so is what it replaced."""
+    loaded: list[weakref.ref[Any]] = []
+
+    def load(path: Path, name: str) -> object:
+        model = type("Loaded", (), {})()
+        loaded.append(weakref.ref(model))
+        return model
+
+    bucket = a_bucket("a")
+    manager = started(tmp_path, bucket, (1, 2), load=load)
+    request(manager, "a")
+    tier, gone = manager._shelf.memory, []
+
+    def evict() -> None:
+        if len(loaded) == 2 and any(resident.model.value is loaded[1]() for resident in tier.table.values()):
+            tier.table.clear()
+            gone.append([reference() is None for reference in loaded])
+
+    tier._changed = Released(evict)
+    bucket.put("models/a/1/model", "other", age=60)
+    for _ in range(2):
+        bucket.clock.sleep(10)
+        manager.tick()
+    assert gone == [[True, True]]
