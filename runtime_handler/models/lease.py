@@ -61,9 +61,10 @@ class Lease:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         _current.reset(self._token)
+        held = bool(self.models)
+        self.models.clear()  # before the request is seen to have ended: from then on they may be evicted, and must be gone
         _running.discard(self)
-        if self.models:
-            self.models.clear()
+        if held:
             for released in tuple(_waiting):
                 released()
 

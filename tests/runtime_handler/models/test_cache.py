@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from runtime_handler.errors import ModelFailed, ModelLoading, ModelNotFound, NoCapacity
+from runtime_handler.models import lease
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
 from runtime_handler.models.memory import MemoryTier, Resident
@@ -535,6 +536,35 @@ def test_a_model_that_a_request_is_taking_is_not_evicted() -> None:
     with Lease():
         assert tier.take(key) is not None
     assert isinstance(table.refusal, NoCapacity)
+
+
+class Ends(set[Lease]):
+    """The running requests; when one leaves them, others come in at once."""
+
+    def __init__(self, come_in: Callable[[], None]) -> None:
+        super().__init__()
+        self.come_in = come_in
+
+    def discard(self, request: Lease) -> None:
+        super().discard(request)
+        self.come_in()
+
+
+def test_a_request_that_has_ended_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is evicted at the moment at which a request is seen to have ended is gone, though its thread is not done yet."""
+    tier, value = MemoryTier(1, None, clock=Clock()), type("Loaded", (), {})()
+    tier.install(tier.reserve(1, 0.0), Model(id=ModelId("a", 1), value=value, fingerprint=""))
+    reference, gone = weakref.ref(value), []
+    del value
+
+    def evict() -> None:
+        tier.reserve(1, 0.0)
+        gone.append(reference() is None)
+
+    monkeypatch.setattr(lease, "_running", Ends(evict))
+    with Lease():
+        assert tier.take(ModelId("a", 1)) is not None
+    assert gone == [True]
 
 
 class Released(threading.Condition):
