@@ -28,7 +28,7 @@ from runtime_handler.models.model import Model, ModelId, title
 from runtime_handler.models.order import Order
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.source import SourceChanged, SourceError
-from runtime_handler.models.workers import Job
+from runtime_handler.models.workers import Inline, Job
 from runtime_handler.predictors.base import Load as Loader
 
 log = logging.getLogger("cxpack.models")
@@ -103,10 +103,8 @@ class Loads:
                 load = self._flying[order.key] = Load(order)
             if request is not None:
                 load.waiting.append(request)
-        if new and here:
-            self._run(load)
-        elif new:
-            self._pool.submit(lambda: self._run(load))
+        if new:
+            (Inline() if here else self._pool).submit(lambda: self._run(load))
         return load
 
     def give_up(self, load: Load, request: lease.Lease | None) -> None:

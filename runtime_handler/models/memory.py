@@ -13,22 +13,7 @@ from runtime_handler.errors import NoCapacity
 from runtime_handler.models import lease
 from runtime_handler.models.model import Model, ModelId, TierStatus
 from runtime_handler.models.recency import Recency, next_use
-
-
-class Resident:
-    """One loaded version. `touched` orders uses, `last_access` is Unix seconds, `bytes` what the budget counts.
-
-    `left` is when it was replaced or deleted, Unix seconds.
-    """
-
-    __slots__ = ("bytes", "last_access", "left", "model", "touched")
-
-    def __init__(self, model: Model, bytes: int) -> None:
-        self.model = model
-        self.bytes = bytes
-        self.last_access: float | None = None
-        self.left = math.inf
-        self.touched = next_use()
+from runtime_handler.models.resident import Resident
 
 
 class MemoryTier:
@@ -110,7 +95,8 @@ class MemoryTier:
 
     def holds_beside(self, size: int, keep: Collection[ModelId]) -> bool:
         """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
-        kept = [self.table[key].bytes for key in keep if key in self.table]
+        with self._changed:
+            kept = [self.table[key].bytes for key in keep if key in self.table]
         within = self.budget is None or sum(kept) + self.counted(size) <= self.budget
         return within and (self._limit is None or len(kept) < self._limit)
 
@@ -126,7 +112,7 @@ class MemoryTier:
             size = max(self._reserved.pop(ticket), self.counted(seen))
             before = self.table.get(model.id)
             resident = Resident(model, size)
-            used, last_access = self.last_use(model.id)
+            used, last_access = self._last_use(model.id)
             if waiting:
                 resident.last_access = self._clock()
             elif used >= 0:  # loaded beside the requests, which is no use
@@ -153,8 +139,13 @@ class MemoryTier:
 
     def last_use(self, key: ModelId) -> tuple[int, float | None]:
         """The order of a version's last use, -1 for none, and its time; remembered when it is not in memory any more."""
-        resident = self.table.get(key)
-        return (resident.touched, resident.last_access) if resident is not None else self._past.get(key, (-1, None))
+        with self._changed:
+            return self._last_use(key)
+
+    def fingerprint(self, key: ModelId) -> str | None:
+        """Of the files of the model that is loaded; None when none is."""
+        with self._changed:
+            return self._fingerprint(key)
 
     def remember(self, key: ModelId, used: float) -> None:
         """A version that is not in memory was used then, after all that were remembered before it."""
@@ -178,10 +169,7 @@ class MemoryTier:
         """Models that were replaced or deleted that long ago, and that a request still holds; each is told once."""
         with self._changed:
             self._sweep()
-            found = [resident for resident in self._leaving if resident.left + seconds <= self._clock()]
-            for resident in found:
-                resident.left = math.inf
-            return [resident.model.id for resident in found]
+            return self._overdue(self._clock() - seconds)
 
     def status(self) -> TierStatus:
         """How full the tier is, loads in flight and models in use counted."""
@@ -244,5 +232,20 @@ class MemoryTier:
         return True
 
     def _touched(self, key: ModelId) -> int | None:
+        return resident.touched if (resident := self.table.get(key)) is not None else None
+
+    # What the next three hold for a moment they have let go of when they return, before the lock is released: a model that
+    # is evicted then, and still in somebody's hands, would be one too many.
+
+    def _overdue(self, before: float) -> list[ModelId]:
+        found = [resident for resident in self._leaving if resident.left <= before]
+        for resident in found:
+            resident.left = math.inf
+        return [resident.model.id for resident in found]
+
+    def _last_use(self, key: ModelId) -> tuple[int, float | None]:
         resident = self.table.get(key)
-        return resident.touched if resident is not None else None
+        return (resident.touched, resident.last_access) if resident is not None else self._past.get(key, (-1, None))
+
+    def _fingerprint(self, key: ModelId) -> str | None:
+        return resident.model.fingerprint if (resident := self.table.get(key)) is not None else None

@@ -119,12 +119,12 @@ class Shelf:
         return [self._candidate(version) for version in model.versions.values()]
 
     def _candidate(self, version: Version) -> Candidate:
-        resident, files = self.memory.table.get(version.id), self.files(version)
+        loaded, files = self.memory.fingerprint(version.id), self.files(version)
         return Candidate(
             version=version.id.version,
-            resident=resident is not None,
+            resident=loaded is not None,
             loadable=files is not None,
-            stale=resident is not None and files is not None and resident.model.fingerprint != files.fingerprint,
+            stale=loaded is not None and files is not None and loaded != files.fingerprint,
         )
 
     def _orders(self, model: KnownModel) -> Iterable[Order]:

@@ -57,7 +57,7 @@ class Workers:
 
 
 class Inline:
-    """Runs jobs at once, in the caller's thread: for whoever steps the manager by hand."""
+    """Runs jobs at once, in the caller's thread: for who waits for the one job there is, or steps the manager by hand."""
 
     def submit(self, job: Job) -> None:
         """Run `job`."""

@@ -16,8 +16,9 @@ from runtime_handler.errors import ModelFailed, ModelLoading, ModelNotFound, NoC
 from runtime_handler.models import lease
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
-from runtime_handler.models.memory import MemoryTier, Resident
+from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId
+from runtime_handler.models.resident import Resident
 from runtime_handler.models.workers import Workers
 from tests.runtime_handler.models.builders import Loader, a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
@@ -603,4 +604,33 @@ def test_the_thread_that_loads_a_model_does_not_hold_it(tmp_path: Path) -> None:
     for _ in range(2):
         bucket.clock.sleep(10)
         manager.tick()
+    assert gone == [[True, True]]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda tier: tier.fingerprint(ModelId("a", 1)) == "old",
+        lambda tier: tier.last_use(ModelId("a", 1))[0] > 0,
+        lambda tier: tier.overdue(0.0) == [ModelId("b", 1)],
+    ],
+)
+def test_who_looks_at_a_model_does_not_hold_it(look: Callable[[MemoryTier], bool]) -> None:
+    """Evicted right after somebody read about it, before that thread goes on, it is gone."""
+    tier, values = MemoryTier(2, None, clock=Clock()), [type("Loaded", (), {})() for _ in range(2)]
+    references, gone = [weakref.ref(value) for value in values], []
+    for name in "ab":
+        tier.install(tier.reserve(1, 0.0), Model(id=ModelId(name, 1), value=values.pop(0), fingerprint="old"))
+
+    def evict() -> None:
+        request.models.clear()
+        tier.table.clear()
+        tier._leaving.clear()
+        gone.append([reference() is None for reference in references])
+
+    with Lease() as request:
+        assert tier.take(ModelId("b", 1)) is not None
+        tier.drop(ModelId("b", 1))
+        tier._changed = Released(evict)
+        assert look(tier)
     assert gone == [[True, True]]
