@@ -40,7 +40,7 @@ def _import(path: Path, class_name: str) -> ModuleType:
     sys.modules[name] = module  # before running it, so that its dataclasses and pickles find their module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
+    except BaseException as error:  # the user's code may raise anything
         del sys.modules[name]
         raise UserCodeError(f"{path.name} could not be imported: {describe(error)}", error) from error
     return module

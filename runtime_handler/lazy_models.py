@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from runtime_handler.models import turns
 from runtime_handler.models.model import CacheStatus, Model, Models, ModelStatus
 
 Describe = Callable[[Any], Mapping[str, Any]]
@@ -26,16 +27,17 @@ class LazyModels:
         self._lock = threading.RLock()
 
     def start(self) -> None:
-        """Scan and load, unless that was done."""
+        """Scan and load, unless that was done. Raises StartError; then the next call tries again."""
         with self._lock:
             if not self._started:
-                self._started = True
                 self._start()
+                self._started = True
                 self.get = self._models.get  # type: ignore[method-assign]  # nothing in between from here on
 
     def get(self, name: str | None = None, version: str | int | None = "latest") -> Model:
         """See `Models.get`."""
-        self.start()
+        if not turns.inside():  # a loader that wants another model is part of the start
+            self.start()
         return self._models.get(name, version)
 
     def status(self) -> Sequence[ModelStatus]:

@@ -49,7 +49,7 @@ def start_predictor(spec: PredictorSpec, project: Path, open_models: OpenModels)
         arguments[predictor_type.client_argument] = opened.client(models)
     try:
         user_object.__init__(**constructor_arguments(cls, arguments))
-    except (Exception, SystemExit) as error:  # the user's code may raise anything
+    except BaseException as error:  # the user's code may raise anything
         raise UserCodeError(f"{spec.path}: __init__ raised {describe(error)}", error) from error
     if models is not None:
         models.start()

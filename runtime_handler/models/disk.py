@@ -5,7 +5,7 @@ those that are neither in memory nor being loaded.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -97,13 +97,13 @@ class DiskTier:
             with self._lock:
                 entry.users -= 1
 
-    def drop(self, key: ModelId, *, besides: str | None = None) -> None:
-        """Remove a version's files, but for the fingerprint `besides`. Open files stay readable.
+    def drop(self, key: ModelId, *, besides: Collection[str] = ()) -> None:
+        """Remove a version's files, but for those with the fingerprints `besides`. Open files stay readable.
 
         What the disk does not let us remove goes on counting.
         """
         with self._lock:
-            for fingerprint in self._contents.get(key, set()) - {besides}:
+            for fingerprint in self._contents.get(key, set()).difference(besides):
                 if self._entries[key, fingerprint].users == 0:
                     with suppress(OSError):
                         self._remove((key, fingerprint))

@@ -21,13 +21,14 @@ from runtime_handler.models import lease
 from runtime_handler.models.admission import Admission
 from runtime_handler.models.catalog import Files
 from runtime_handler.models.disk import DiskTier
-from runtime_handler.models.failures import Failure, as_error, next_failure
+from runtime_handler.models.failures import Failures, as_error
 from runtime_handler.models.footprints import WEIGHTY, Footprints
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId, title
 from runtime_handler.models.order import Order
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.source import SourceChanged, SourceError
+from runtime_handler.models.turns import Turns
 from runtime_handler.models.workers import Inline, Job
 from runtime_handler.predictors.base import Load as Loader
 
@@ -73,21 +74,21 @@ class Loads:
         recorder: Recorder,
         reclaimer: Reclaimer,
         clock: Callable[[], float],
-        finished: Callable[[ModelId], None],
+        ended: Callable[[ModelId], None],
         memory_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
-        """`at_once` is how many loader calls may run side by side; `finished` hears of every version that was installed.
+        """`at_once` is how many loader calls may run side by side; `ended` hears of every version whose load ended.
 
         `memory_left` tells how many bytes more the process may take; it is asked before large models are loaded.
         """
         self._memory, self._disk, self._loader, self._pool = memory, disk, loader, pool
-        self._recorder, self._reclaimer, self._clock, self._finished = recorder, reclaimer, clock, finished
+        self._recorder, self._reclaimer, self._clock, self._ended = recorder, reclaimer, clock, ended
         self._admission = Admission(memory, disk)
         self._memory_left, self._footprints = memory_left, Footprints(resident_bytes)
-        self._calls = threading.Semaphore(at_once)
+        self._turns = Turns(at_once)
         self._lock = threading.Lock()
         self._flying: dict[ModelId, Load] = {}
-        self.failures: dict[ModelId, Failure] = {}
+        self.failures = Failures(clock)
         self.good: dict[ModelId, Files] = {}
         self.took_ms: dict[ModelId, float] = {}
 
@@ -104,8 +105,16 @@ class Loads:
             if request is not None:
                 load.waiting.append(request)
         if new:
-            (Inline() if here else self._pool).submit(lambda: self._run(load))
+            try:
+                (Inline() if here else self._pool).submit(lambda: self._run(load))
+            except RuntimeError as error:  # the process may have no more threads
+                log.error("%s version %s cannot be loaded now: %s", title(order.key.name), order.key.version, error)
+                self._end(load, NoCapacity(f"nothing can load {title(order.key.name)} now", model=order.key.name))
         return load
+
+    def wait(self, load: Load, seconds: float) -> bool:
+        """Whether a load has ended within so many seconds. A loader that waits for another model lets that be loaded."""
+        return self._turns.wait(load.done, seconds)
 
     def give_up(self, load: Load, request: lease.Lease | None) -> None:
         """Have nothing given to a request that waited long enough."""
@@ -118,13 +127,6 @@ class Loads:
         with self._lock:
             return set(self._flying)
 
-    def backing_off(self, key: ModelId, fingerprint: str) -> Failure | None:
-        """The failure because of which these files are not to be loaded now."""
-        failure = self.failures.get(key)
-        if failure is None or failure.fingerprint != fingerprint or failure.retry_at <= self._clock():
-            return None
-        return failure
-
     def tidy(self) -> None:
         """Give memory back, if enough was let go of."""
         self._reclaimer.run()
@@ -135,63 +137,68 @@ class Loads:
 
     def forget(self, key: ModelId) -> None:
         """Drop what is known of a version that is gone."""
-        self.failures.pop(key, None)
+        self.failures.keep(key, ())
         self.good.pop(key, None)
         self.took_ms.pop(key, None)
         self._footprints.forget(key)
 
     def _run(self, load: Load) -> None:
+        error: ServeError | None = NoCapacity("the load was broken off")
+        try:
+            try:
+                error = self._attempt(load)
+            finally:
+                self._ended(load.order.key)
+        finally:  # whatever happens, nobody waits for ever
+            self._end(load, error)
+        self._reclaimer.run()
+
+    def _end(self, load: Load, error: ServeError | None) -> None:
+        with self._lock:
+            load.error = error
+            self._flying.pop(load.order.key, None)
+        load.done.set()
+
+    def _attempt(self, load: Load) -> ServeError | None:
+        """Load, and tell the log and the metrics of it; why it could not be loaded."""
         seen = self._memory.counted(self._footprints.seen(*load.order.name))  # refuses nothing: only its files' size does
         order = load.order = load.order._replace(seen=seen)
+        name, version = title(order.key.name), order.key.version
         started, asked_for = time.perf_counter(), bool(load.waiting)
-        error: ServeError | None = None
         try:
             self._load(load)
         except NoCapacity as full:
-            error = full
+            return full
         except SourceChanged as changed:
-            error = ModelLoading(f"{title(order.key.name)} version {order.key.version} is being uploaded: {changed}")
+            told = "its files were replaced while they were fetched"
+            self.failures.add(order.key, order.files.fingerprint, f"{told}: {changed}", told=told, store=True)
+            return ModelLoading(f"{name} version {version} is being uploaded: {changed}")
         except SourceError as silent:
-            log.warning("%s version %s cannot be fetched: %s", title(order.key.name), order.key.version, silent)
-            error = self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
+            log.warning("%s version %s cannot be fetched: %s", name, version, silent)
+            return self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
         except MemoryError as short:
             told = "there is not enough memory"
             self._fail(order, f"MemoryError: {short or told}", told=told, store=False)
-            error = NoCapacity(f"there is not enough memory to load {title(order.key.name)}", model=order.key.name)
-        except (Exception, SystemExit) as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
-            log.error(
-                "%s version %s cannot be loaded: %s",
-                title(order.key.name),
-                order.key.version,
-                describe(problem),
-                extra={"traceback": user_traceback(problem)},
-            )
-            error = self._fail(order, describe(problem), told=_told(problem), store=False)
+            return NoCapacity(f"there is not enough memory to load {name}", model=order.key.name)
+        except BaseException as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
+            fields = {"traceback": user_traceback(problem)}
+            log.error("%s version %s cannot be loaded: %s", name, version, describe(problem), extra=fields)
             if isinstance(problem, OSError) and problem.errno == EIO and order.copied:
                 self._disk.drop(order.key)  # our copy of the files cannot be read: the next attempt fetches another one
-        else:
-            took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
-            self._recorder.record("ModelLoad", took_ms)
-            if not asked_for:
-                log.info("%s version %s was loaded in %.0f ms", title(order.key.name), order.key.version, took_ms)
-            self._finished(order.key)
-        finally:  # whatever happens, nobody waits for ever
-            with self._lock:
-                load.error = error
-                del self._flying[order.key]
-            load.done.set()
-        self._reclaimer.run()
+            return self._fail(order, describe(problem), told=_told(problem), store=False)
+        took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
+        self._recorder.record("ModelLoad", took_ms)
+        if not asked_for:
+            log.info("%s version %s was loaded in %.0f ms", name, version, took_ms)
+        return None
 
     def _load(self, load: Load) -> None:
         order = load.order
         with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order))
-        if order.copied and order.key not in self.failures:
-            # Files of before; newer ones that fail stay, so that they are tried again without another download.
-            self._disk.drop(order.key, besides=order.files.fingerprint)
 
     def _call(self, folder: Path, order: Order) -> object:
-        with self._calls:
+        with self._turns.turn():
             self._reclaimer.run()  # what made room is gone for us, and maybe not yet for the kernel
             size = order.files.bytes
             if size >= WEIGHTY and size > (left := self._memory_left()):
@@ -204,9 +211,7 @@ class Loads:
     def _install(self, load: Load, ticket: int, value: object) -> None:
         order = load.order
         self.good[order.key] = order.files
-        failure = self.failures.get(order.key)
-        if failure is not None and failure.fingerprint == order.files.fingerprint:
-            self.failures.pop(order.key, None)
+        self.failures.loaded(order.key, order.files.fingerprint)
         model = [Model(id=order.key, value=value, fingerprint=order.files.fingerprint)]
         del value  # from here on only the tier holds it, which may let it go before this thread goes on
         with self._lock:
@@ -215,11 +220,8 @@ class Loads:
 
     def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ServeError:
         self._recorder.record("ModelLoadError", 1)
-        now = self._clock()
-        before = self.failures.get(order.key)
-        failure = next_failure(before, order.files.fingerprint, error, told=told, store=store, now=now)
-        self.failures[order.key] = failure
-        return as_error(order.key, failure, now)
+        failure = self.failures.add(order.key, order.files.fingerprint, error, told=told, store=store)
+        return as_error(order.key, failure, self._clock())
 
 
 def _told(problem: BaseException) -> str:

@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from runtime_handler.contract import SINGLE_MODEL, ModelsSpec
-from runtime_handler.errors import MissingModelName, ModelFailed, ModelNotFound, ServeError
+from runtime_handler.errors import MissingModelName, ModelNotFound
 from runtime_handler.metrics.recorder import NullRecorder, Recorder
-from runtime_handler.models import lease
-from runtime_handler.models.catalog import Rules, Version
+from runtime_handler.models.catalog import Rules
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
 from runtime_handler.models.loads import Loads, Pool
 from runtime_handler.models.memory import MemoryTier
+from runtime_handler.models.misses import Misses
 from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
-from runtime_handler.models.order import MEMORY_FACTOR, Order
+from runtime_handler.models.order import MEMORY_FACTOR
 from runtime_handler.models.places import Opens, Places, are_copied
 from runtime_handler.models.reclaim import Reclaimer
-from runtime_handler.models.refusals import absent, loading, unavailable, unknown
 from runtime_handler.models.scan import Replica, Scanner, Scans
 from runtime_handler.models.shelf import Shelf
 from runtime_handler.models.store import Store
@@ -35,14 +34,8 @@ from runtime_handler.models.version import requested_version
 from runtime_handler.models.workers import Workers
 from runtime_handler.predictors.base import Load as Loader
 
-LOAD_WAIT_S = 25.0
-"""How long a request waits for a model that is being loaded for it: less than API Gateway waits for us."""
-
 FETCHES = 8
 """Models that are fetched side by side, or wait for their turn to be loaded."""
-
-CAPACITY_WAIT_S = 10.0
-"""How long a load waits for models in use to be let go of."""
 
 
 def open_manager(
@@ -91,7 +84,7 @@ def open_manager(
     versions = Store(store / api_name)
     disk = DiskTier(versions, spec.disk_cache_size, spec.disk_cache_bytes, memory)
 
-    def open_loads(finished: Callable[[ModelId], None]) -> Loads:
+    def open_loads(ended: Callable[[ModelId], None]) -> Loads:
         return Loads(
             memory=memory,
             disk=disk,
@@ -101,7 +94,7 @@ def open_manager(
             recorder=recorder,
             reclaimer=reclaimer,
             clock=clock,
-            finished=finished,
+            ended=ended,
             memory_left=memory_left,
         )
 
@@ -135,10 +128,10 @@ class Manager:
         self.folders = folders
         self._shelf, self._updates, self._spec, self._recorder = shelf, updates, spec, recorder
         self._single = spec.single
-        self._configured = {path.name: path.path for path in spec.paths}
         self._take, self._latest = shelf.memory.take, shelf.latest
         self._on_demand = shelf.on_demand
         self._hits, self._misses = Tally(), Tally()
+        self._missed = Misses(shelf, self._misses, {path.name: path.path for path in spec.paths}, updates.now)
 
     def start(self) -> None:
         """Scan, and load what is to be loaded at the start. Blocks until that has ended.
@@ -186,7 +179,7 @@ class Manager:
         key = self._latest.get(name) if number is None else ModelId(name, number)
         model = self._take(key) if key is not None else None
         if model is None:
-            return self._cold(name, number)
+            return self._missed.get(name, number)
         self._hits()
         return model
 
@@ -202,43 +195,8 @@ class Manager:
         """See `Models.metadata`."""
         return self._shelf.metadata()
 
-    def _cold(self, name: str, number: int | None) -> Model:
-        """A model that is not in memory, or that there is not."""
-        request = lease.current()
-        deadline = time.monotonic() + LOAD_WAIT_S
-        counted = False
-        while True:
-            known = self._shelf.catalog.get(name)
-            if known is None:
-                raise unknown(name, self._shelf.catalog, listed_at=self._configured.get(name))
-            key = self._shelf.choose(name) if number is None else ModelId(name, number)
-            version = known.versions.get(key.version) if key is not None else None
-            if key is None or version is None:
-                raise absent(known, number) or self._unavailable(known.versions[max(known.versions)])
-            if not counted:
-                self._misses()  # only what exists can be missed
-                counted = True
-            if (model := self._take(key)) is not None:
-                return model
-            files = self._shelf.files(version)
-            if files is None or not self._on_demand:
-                raise self._unavailable(version)
-            order = Order(key=key, files=files, listed=known.listed, wait_s=CAPACITY_WAIT_S)
-            load = self._shelf.loads.start(order, request)
-            if not load.done.wait(max(0.0, deadline - time.monotonic())):
-                self._shelf.loads.give_up(load, request)
-                raise loading(version)
-            if request is not None and (given := request.given(key, load.order.files.fingerprint)) is not None:
-                return given
-            if load.error is not None and (number is not None or not isinstance(load.error, ModelFailed)):
-                raise load.error
-            # A latest version that failed gives way to the next one; a model that was evicted at once is loaded again.
-
     def _record_hits(self) -> None:
         """Report hits and misses as sums: a value for each request would be a log line for every hundred."""
         for metric, tally in (("ModelCacheHit", self._hits), ("ModelCacheMiss", self._misses)):
             if (number := tally.taken()) and self._on_demand:
                 self._recorder.record(metric, number)
-
-    def _unavailable(self, version: Version) -> ServeError:
-        return unavailable(version, self._shelf.loads.failures.get(version.id), self._updates.now())

@@ -7,6 +7,7 @@ from typing import Any
 from runtime_handler.models.catalog import Catalog, Files, KnownModel, Version
 from runtime_handler.models.choice import Candidate, latest, worth_loading
 from runtime_handler.models.disk import DiskTier
+from runtime_handler.models.failures import Failure
 from runtime_handler.models.loads import Loads
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import ModelId, ModelStatus
@@ -24,7 +25,7 @@ class Shelf:
         self, memory: MemoryTier, disk: DiskTier, open_loads: Callable[[Callable[[ModelId], None]], Loads], *, on_demand: bool
     ) -> None:
         self.memory, self.disk, self.on_demand = memory, disk, on_demand
-        self.loads = open_loads(self._loaded)
+        self.loads = open_loads(self._ended)
         self.catalog: Catalog = {}
         self.latest: dict[str, ModelId] = {}
         self._pending: set[str] = set()
@@ -70,6 +71,12 @@ class Shelf:
             key = self.latest[name] = ModelId(name, number)
             return key
 
+    def loadable(self, name: str) -> ModelId | None:
+        """The version of a model that "latest" would mean if all that can be were loaded."""
+        model = self.catalog.get(name)
+        number = latest(self._candidates(model), pin=model.pin, current=None, on_demand=True) if model is not None else None
+        return ModelId(name, number) if number is not None else None
+
     def version(self, key: ModelId) -> Version | None:
         """What the catalog knows of a version."""
         model = self.catalog.get(key.name)
@@ -78,20 +85,24 @@ class Shelf:
     def due(self) -> list[Order]:
         """What is worth loading now, most wanted versions first."""
         with self._lock:
-            names = self._pending | {key.name for key in tuple(self.loads.failures)}
+            names = self._pending | {key.name for key, _ in self.loads.failures.all()}
             orders = {name: self._orders(self.catalog[name]) for name in sorted(names) if name in self.catalog}
             self._pending = {name for name, found in orders.items() if found}
             return [order for found in orders.values() for order in found]
 
     def files(self, version: Version) -> Files | None:
         """The files to load when the version is asked for: the settled ones; older ones on disk while those are failing."""
-        settled = version.settled
-        if settled is None or self.loads.backing_off(version.id, settled.fingerprint) is None:
+        settled, failures = version.settled, self.loads.failures
+        if settled is None or not failures.backing_off(version.id, settled.fingerprint):
             return settled
         good = self.loads.good.get(version.id)
-        if good is None or good.fingerprint == settled.fingerprint:  # what was good once, and is failing now
+        if good is None or failures.backing_off(version.id, good.fingerprint):  # what was good once, and is failing now
             return None
         return good if self.disk.has((version.id, good.fingerprint)) else None
+
+    def failure(self, version: Version) -> Failure | None:
+        """Why the files that are wanted of a version could not be loaded."""
+        return self.loads.failures.of(version.id, version.settled.fingerprint) if version.settled is not None else None
 
     def statuses(self) -> Sequence[ModelStatus]:
         """Every version of every model, sorted."""
@@ -101,7 +112,7 @@ class Shelf:
                 version,
                 resident=version.id in self.memory.table,
                 last_access=self.memory.last_use(version.id)[1],
-                failure=self.loads.failures.get(version.id),
+                failure=self.failure(version),
                 load_ms=self.loads.took_ms.get(version.id),
                 loading=version.id in flying,
                 on_disk=version.id in on_disk or (model.listed is not None and model.listed.in_place is not None),
@@ -140,11 +151,18 @@ class Shelf:
                 orders.append(Order(key=version.id, files=files, listed=model.listed, keep=frozenset(keep)))
         return orders
 
-    def _loaded(self, key: ModelId) -> None:
+    def _ended(self, key: ModelId) -> None:
+        """A load has ended; its version or these files may be gone, and others may have come."""
         with self._lock:
-            if self.version(key) is None:
-                self._let_go(key)  # deleted while it was being loaded
-            self._pending.add(key.name)  # its files may have changed meanwhile
+            version = self.version(key)
+            if version is None:
+                self._let_go(key)
+            else:
+                # What serves, and what is to: newer files that fail stay on disk, so that no attempt downloads them again.
+                wanted = {files.fingerprint for files in (version.settled, self.loads.good.get(key)) if files is not None}
+                self.loads.failures.keep(key, wanted)
+                self.disk.drop(key, besides=wanted)
+            self._pending.add(key.name)
             if self.latest.get(key.name) != key:
                 self.choose(key.name)
 

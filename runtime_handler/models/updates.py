@@ -216,7 +216,7 @@ class Updates:
         """Seconds until a model that has nothing to serve may have: whole files settle, or a failed fetch is due again."""
         served = self._shelf.latest
         settled = self._settling.first(besides=served)
-        failures = self._shelf.loads.failures.items()
+        failures = self._shelf.loads.failures.all()
         times = [failure.retry_at for key, failure in failures if failure.store and key.name not in served]
         times += [settled] if settled is not None else []
         return min(times) - self.now() if times else None

@@ -25,12 +25,16 @@ class Workers:
         self._lock = threading.Lock()
 
     def submit(self, job: Job) -> None:
-        """Run `job` on one of the threads."""
+        """Run `job` on one of the threads. Raises RuntimeError when there is none and none can be started."""
         with self._lock:
+            if self._threads < min(self._unfinished + 1, self._count):
+                try:
+                    threading.Thread(target=self._run, name=f"models-load-{self._threads}", daemon=True).start()
+                    self._threads += 1
+                except RuntimeError:
+                    if not self._threads:
+                        raise
             self._unfinished += 1
-            if self._threads < min(self._unfinished, self._count):
-                threading.Thread(target=self._run, name=f"models-load-{self._threads}", daemon=True).start()
-                self._threads += 1
         self._jobs.append(job)
         self._wakeups.give()
 
@@ -45,7 +49,7 @@ class Workers:
         while (job := self._next()) is not None:
             try:
                 job()
-            except Exception:  # a load that could kill its thread would stop all loads after it
+            except BaseException:  # a load that could kill its thread would stop all loads after it
                 log.exception("a model load ended unexpectedly")
             del job  # it holds the model that it loaded
             with self._lock:

@@ -494,7 +494,7 @@ def test_several_versions_held_by_a_request_count_after_their_update(tmp_path: P
 
 def test_a_request_waits_for_a_load_only_so_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waited long enough is told to come back; the load goes on, and the model it makes is not held for who left."""
-    monkeypatch.setattr("runtime_handler.models.manager.LOAD_WAIT_S", 0.05)
+    monkeypatch.setattr("runtime_handler.models.misses.LOAD_WAIT_S", 0.05)
     workers, go_on = Workers(1), threading.Event()
 
     def load(path: Path, name: str) -> object:
@@ -506,7 +506,7 @@ def test_a_request_waits_for_a_load_only_so_long(tmp_path: Path, monkeypatch: py
         manager.get("a")
     assert late.value.retry_after == 1
     go_on.set()
-    monkeypatch.setattr("runtime_handler.models.manager.LOAD_WAIT_S", 30.0)
+    monkeypatch.setattr("runtime_handler.models.misses.LOAD_WAIT_S", 30.0)
     assert request(manager, "a") == "a"
     assert left.models == []
     assert request(manager, "b") == "b"
