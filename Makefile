@@ -59,7 +59,7 @@ demo: examples
 test: lint types examples
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# The gates with their full counts (about forty minutes), and what the model manager's cost.
+# The gates with their full counts (about an hour), and what the model manager's cost.
 GATES := CXPACK_GATE_CACHE_SECONDS=600 CXPACK_GATE_FLIGHTS=20 CXPACK_GATE_UPLOADS=1000 CXPACK_GATE_KILLS=300 CXPACK_GATE_UPDATES=20 \
 	CXPACK_GATE_PAUSE=0.5 CXPACK_GATE_CYCLES=200 CXPACK_GATE_MEGABYTES=100 CXPACK_GATE_FAULTS=50 CXPACK_GATE_MODELS=10000 CXPACK_GATE_OPERATIONS=100000 \
 	CXPACK_GATE_WORKER_KILLS=5 CXPACK_GATE_WORKER_LIFE=5 CXPACK_GATE_STARTS=100 CXPACK_GATE_PROBES=500000 CXPACK_GATE_ROUNDS=7 \
