@@ -201,8 +201,10 @@ class Loads:
         with self._turns.turn():
             self._reclaimer.run()  # what made room is gone for us, and maybe not yet for the kernel
             size = order.files.bytes
-            if size >= WEIGHTY and size > (left := self._memory_left()):
-                raise MemoryError(f"the files take {size} bytes, and the process may take {left:.0f} more")
+            while size >= WEIGHTY and size > (left := self._memory_left()):
+                if not (order.evict and self._memory.evict(order.keep)):
+                    raise MemoryError(f"the files take {size} bytes, and the process may take {left:.0f} more")
+                self._reclaimer.run()
             with self._footprints.measured(*order.name, size):
                 value = self._loader(folder, order.key.name)
             self._reclaimer.read(size)

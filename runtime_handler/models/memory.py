@@ -137,6 +137,11 @@ class MemoryTier:
                 self._changed.notify_all()
             del resident  # as above
 
+    def evict(self, keep: Collection[ModelId]) -> bool:
+        """Evict the least recently used model that is free and not to be kept; False when none is, or nothing is limited."""
+        with self._changed:
+            return (self._limit, self.budget) != (None, None) and self._evict(keep)
+
     def last_use(self, key: ModelId) -> tuple[int, float | None]:
         """The order of a version's last use, -1 for none, and its time; remembered when it is not in memory any more."""
         with self._changed:

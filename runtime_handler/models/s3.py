@@ -9,11 +9,12 @@ found out when they are fetched.
 
 import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime_handler.models.bucket import Bucket
+from runtime_handler.models.parallel import in_parallel
 from runtime_handler.models.source import SourceChanged, SourceError, SourceTooLarge, StoredObject
 
 if TYPE_CHECKING:
@@ -103,14 +104,8 @@ class S3Source:
             parts += [(item, start, min(start + _PART, item.size)) for start in range(0, max(item.size, 1), _PART)]
         if len(parts) == 1:
             self._get(folder, target, *parts[0])
-            return
-        with ThreadPoolExecutor(min(_PARALLEL, len(parts)) or 1, thread_name_prefix="fetch") as pool:
-            results = [pool.submit(self._get, folder, target, *part) for part in parts]
-            try:
-                for result in results:
-                    result.result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        else:
+            in_parallel([partial(self._get, folder, target, *part) for part in parts], _PARALLEL)
 
     def read(self, path: str) -> bytes:
         """The bytes of one small object."""
@@ -160,8 +155,7 @@ class S3Source:
         """
         unknown = [item for item in found if item.size == 0 and item not in self._folders]
         if unknown:
-            with ThreadPoolExecutor(min(_PARALLEL, len(unknown)), thread_name_prefix="head") as pool:
-                answers = list(pool.map(self.gone, [item.path for item in unknown]))
+            answers = in_parallel([partial(self.gone, item.path) for item in unknown], _PARALLEL)
             self._folders |= zip(unknown, answers, strict=True)
         if not self._folders:
             return found

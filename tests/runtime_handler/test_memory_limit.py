@@ -2,16 +2,18 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime_handler.contract import ModelsSpec
-from runtime_handler.errors import NoCapacity
+from runtime_handler.errors import NoCapacity, NoRoom
 from runtime_handler.memory_limit import memory_left, memory_limit, memory_room, resident_bytes, room_for_models, share
 from runtime_handler.models.lease import Lease
+from runtime_handler.models.manager import Manager
 from tests.runtime_handler.harness import a_spec, serving, write_context
 from tests.runtime_handler.models.builders import a_manager
-from tests.runtime_handler.models.fakes import Clock, FakeBucket
+from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
 
 MIB = 1 << 20
 
@@ -122,6 +124,91 @@ def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_pat
     assert loads == ["small"]
     [error] = [status.error for status in manager.status() if status.name == "large"]
     assert error == f"MemoryError: the files take {20 * MIB} bytes, and the process may take {10 * MIB} more"
+
+
+LARGE = {f"models/{name}/1/model": name * (20 * MIB) for name in "abc"}
+
+
+def a_small_process(tmp_path: Path, bucket: FakeBucket, **more: Any) -> Manager:
+    """Models that take 26 MiB each, and by the estimate all fit, in a process that has 60 MiB for them."""
+    managers: list[Manager] = []
+
+    def memory_left() -> float:
+        return 60 * MIB - 26 * MIB * sum(status.memory for status in managers[0].status())
+
+    managers.append(
+        a_manager(tmp_path, bucket, **{"cache": (9, 9), "load": lambda path, name: name, "memory_left": memory_left, **more})
+    )
+    managers[0].start()
+    return managers[0]
+
+
+def resident(manager: Manager) -> list[str]:
+    return [f"{status.name}/{status.version}" for status in manager.status() if status.memory]
+
+
+def test_idle_models_leave_when_memory_is_short(tmp_path: Path) -> None:
+    """What the budget believes to have room for the process has none for: the least recently used goes, no more than needed."""
+    bucket, recorder = FakeBucket(Clock(), LARGE), Recording()
+    manager = a_small_process(tmp_path, bucket, memory_room=1000 * MIB, recorder=recorder)
+    for name in "abac":
+        with Lease():
+            assert manager.get(name).value == name
+    assert resident(manager) == ["a/1", "c/1"]
+    assert (recorder.count("ModelEviction"), recorder.count("ModelLoadError")) == (1, 0)
+
+
+def test_models_in_use_stay_when_memory_is_short(tmp_path: Path) -> None:
+    """A request keeps what it was given, and another's model is refused until it ends."""
+    bucket = FakeBucket(Clock(), LARGE)
+    manager = a_small_process(tmp_path, bucket)
+    with Lease():
+        for name in "ab":
+            manager.get(name)
+        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'c'"):
+            manager.get("c")
+        assert resident(manager) == ["a/1", "b/1"]
+    bucket.clock.sleep(60)
+    with Lease():
+        assert manager.get("c").value == "c"
+    assert resident(manager) == ["b/1", "c/1"]
+
+
+def test_an_update_that_memory_is_short_of_takes_nobody_from_who_asks_for_latest(tmp_path: Path) -> None:
+    """The version that serves stays until the new one stands beside it; another model makes room."""
+    bucket = FakeBucket(Clock(), LARGE)
+    manager = a_small_process(tmp_path, bucket)
+    for name in "ab":
+        manager.get(name)
+    bucket.put("models/a/2/model", "A" * (20 * MIB), age=60)
+    manager.tick()
+    assert resident(manager) == ["a/1", "a/2"]
+    bucket.put("models/a/3/model", "A" * (50 * MIB), age=60)
+    manager.tick()
+    assert resident(manager) == ["a/2"]
+    assert manager.get("a").id.version == 2
+
+
+def test_without_a_cache_nobody_leaves_when_memory_is_short(tmp_path: Path) -> None:
+    """Nothing would load them again: what is served goes on, and the one that has no room does not."""
+    manager = a_small_process(tmp_path, FakeBucket(Clock(), LARGE), cache=None)
+    assert resident(manager) == ["a/1", "b/1"]
+    [error] = [status.error for status in manager.status() if status.name == "c"]
+    assert error is not None
+    assert error.startswith("MemoryError: the files take")
+
+
+def test_a_multi_model_endpoint_evicts_nobody_when_memory_is_short(tmp_path: Path) -> None:
+    """SageMaker says what to unload."""
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model").write_text(name * (20 * MIB))
+    manager = a_small_process(tmp_path / "store", FakeBucket(Clock()), directory=None, cache=None, memory_room=1000 * MIB)
+    for name in "ab":
+        manager.folders.load(name, str(tmp_path / name))
+    with pytest.raises(NoRoom, match="there is not enough memory to load model 'c'"):
+        manager.folders.load("c", str(tmp_path / "c"))
+    assert resident(manager) == ["a/1", "b/1"]
 
 
 READS = """

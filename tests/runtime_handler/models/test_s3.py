@@ -1,12 +1,15 @@
 """The S3 source against two servers: what it promises holds for S3 as moto knows it, and for a server that knows less."""
 
+import contextlib
 import os
 import resource
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -255,6 +258,86 @@ def test_time_is_the_stores_own(aws: None, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
         assert Bucket("bucket").now() - (time.time() - 3600) == pytest.approx(0, abs=2)
         server.shutdown()
+
+
+class _Trickling(ThreadingHTTPServer):
+    """A store that sends parts of objects a little at a time until it is `over`; `parts` are those that were asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Trickle)
+        self.over = threading.Event()
+        self.parts: list[str] = []
+
+
+class _Trickle(BaseHTTPRequestHandler):
+    server: _Trickling
+
+    def do_GET(self) -> None:
+        first, last = map(int, self.headers["range"].removeprefix("bytes=").split("-"))
+        self.server.parts.append(self.headers["range"])
+        self.send_response_only(206)
+        for name, value in {
+            "ETag": '"e"',
+            "Last-Modified": formatdate(0, usegmt=True),
+            "Content-Range": f"bytes {first}-{last}/{1 << 30}",
+            "Content-Length": str(last - first + 1),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the caller has gone
+            while not self.server.over.wait(0.001):
+                self.wfile.write(b"x" * 512)
+
+    def do_HEAD(self) -> None:
+        self.send_response_only(403)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+ENDS_WHILE_IT_FETCHES = """
+import sys
+from pathlib import Path
+
+from runtime_handler.models.bucket import Bucket
+from runtime_handler.models.s3 import S3Source
+from runtime_handler.models.source import StoredObject
+from runtime_handler.models.workers import Workers
+
+source = S3Source(Bucket("bucket"), "m")
+Workers(1).submit(lambda: source.fetch([StoredObject("large", 1 << 30, "e", 0.0)], "", Path(sys.argv[1])))
+print(sys.stdin.readline(), end="")
+sys.exit(3)
+"""
+
+
+def test_a_process_that_ends_does_not_wait_for_its_downloads(aws: None, tmp_path: Path) -> None:
+    """Told to stop while sixteen parts of an object are under way, it ends as it should, and asks for none of the others."""
+    with _Trickling() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {**os.environ, "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{server.server_port}"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", ENDS_WHILE_IT_FETCHES, tmp_path],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while len(server.parts) < 16 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            said, _ = process.communicate("the last words\n", timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+            server.over.set()
+            server.shutdown()
+        assert (process.returncode, said) == (3, "the last words\n")
+        assert len(server.parts) == 16
 
 
 def test_a_manager_serves_and_reloads_from_the_server(bucket: RemoteBucket, tmp_path: Path) -> None:
