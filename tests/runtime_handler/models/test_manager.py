@@ -532,6 +532,23 @@ def test_metadata_is_cortexs(tmp_path: Path) -> None:
     assert manager.metadata() == {"a": {"versions": ["2", "10"], "timestamps": [996_400, 996_400]}}
 
 
+def test_metadata_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refresh that comes in while it is put together brings no model that the rest does not know of, and takes none away."""
+    bucket = a_bucket(a__1__model="one", b__1__model="two")
+    manager = started(a_manager(tmp_path, bucket, cache=(2, 4)))
+    entries = manager._shelf.disk.entries
+
+    def refreshed() -> object:
+        bucket.put("models/c/1/model", "three", age=60)
+        bucket.delete("models/b/")
+        poll(manager, bucket, 2)
+        return entries()
+
+    monkeypatch.setattr(manager._shelf.disk, "entries", refreshed)
+    assert set(manager.metadata()) == {"a", "b"}
+    assert set(manager.metadata()) == {"a", "c"}
+
+
 def test_paths_in_one_folder_share_a_listing(tmp_path: Path) -> None:
     """`models.paths` side by side cost one request, until strangers beside them would cost more."""
     bucket = a_bucket(a__model="x", ab__model="y", **{"c.onnx": "z"})
