@@ -62,9 +62,7 @@ class MultiModel:
             case "GET", True:
                 return _described(name, self._url(name))
             case "DELETE", True:
-                self._url(name)
-                await self._aside(self._opened().unload, name)
-                return _described(name, self._urls.pop(name))
+                return await self._unload(name)
         return None
 
     async def _load(self, wanted: Any) -> dict[str, Any]:
@@ -73,6 +71,16 @@ class MultiModel:
         name, url = wanted["model_name"], wanted["url"]
         await self._aside(self._opened().load, name, url)
         self._urls[name] = url
+        return _described(name, url)
+
+    async def _unload(self, name: str) -> dict[str, Any]:
+        url, unload = self._url(name), self._opened().unload
+        del self._urls[name]  # first: the same name may be loaded again before we hear that this has ended
+        try:
+            await self._aside(unload, name)
+        except Exception:
+            self._urls.setdefault(name, url)
+            raise
         return _described(name, url)
 
     def _opened(self) -> Folders:

@@ -13,12 +13,17 @@ next_use = count().__next__
 class Recency(Generic[Key]):
     """Keys, in a heap by the number of the last use that was seen; a key that was used since sinks when it is looked at.
 
-    So finding one of n keys takes some log n steps, not n, and the order is exact. For one thread at a time.
+    So finding one of n keys takes some log n steps, not n, and the order is exact. Keys that went without notice are looked
+    for when all have doubled, so that few of them are kept. For one thread at a time.
     """
 
-    def __init__(self, last_use: Callable[[Key], int | None]) -> None:
-        """`last_use` tells the number of a key's last use, higher ones being later; None when there is no such key any more."""
-        self._last_use = last_use
+    def __init__(self, last_use: Callable[[Key], int | None], *, spare: int = 64) -> None:
+        """`last_use` tells the number of a key's last use, higher ones being later; None when there is no such key any more.
+
+        The next look for keys that are gone comes when there are `spare` more than twice those that the last one left.
+        """
+        self._last_use, self._spare = last_use, spare
+        self._most = spare
         self._heap: list[tuple[int, Key]] = []
         self._known: set[Key] = set()
         self._new: list[Key] = []
@@ -26,6 +31,8 @@ class Recency(Generic[Key]):
     def add(self, key: Key) -> None:
         """Take in a key, if it is new."""
         if key not in self._known:
+            if len(self._known) >= self._most:
+                self._forget_gone()
             self._known.add(key)
             self._new.append(key)
 
@@ -57,3 +64,9 @@ class Recency(Generic[Key]):
             self._heap += passed
             heapify(self._heap)
         return found
+
+    def _forget_gone(self) -> None:
+        self._known = {key for key in self._known if self._last_use(key) is not None}
+        self._new = [key for key in self._new if key in self._known]
+        self._heap = sorted(noted for noted in self._heap if noted[1] in self._known)  # in order, it is a heap
+        self._most = 2 * len(self._known) + self._spare

@@ -15,6 +15,9 @@ from typing import Any
 
 _WORTH = 8 << 20
 
+_LEAST = 4 << 10
+"""Bytes that any model counts as, or notes of models without size would pile up."""
+
 
 class Reclaimer:
     """Hears of models that were let go of; `run`, called between loads, trims when their bytes have become many."""
@@ -26,7 +29,7 @@ class Reclaimer:
 
     def freed(self, value: object, size: int) -> None:
         """Note that a loaded model of `size` bytes was let go of."""
-        self._bytes += size  # a lost update costs a late trim
+        self._bytes += max(size, _LEAST)  # a lost update costs a late trim
         self._values.extend(_references(value))
 
     def read(self, size: int) -> None:

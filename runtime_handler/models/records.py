@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,11 @@ def last_use(record: Path) -> float | None:
 
 def in_order_of_use(records: Path) -> list[Path]:
     """The records in a folder, the least recently used or written first."""
-    return sorted(records.glob("*.json"), key=lambda path: last_use(path) or path.stat().st_mtime)
+    times: dict[Path, float] = {}
+    for record in records.glob("*.json"):
+        with suppress(FileNotFoundError):  # another process removed it meanwhile
+            times[record] = last_use(record) or record.stat().st_mtime
+    return sorted(times, key=times.__getitem__)
 
 
 def remove_leftovers(root: Path, passing: Iterable[Path], known: Collection[Path]) -> None:

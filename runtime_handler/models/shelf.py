@@ -106,6 +106,14 @@ class Shelf:
 
     def statuses(self) -> Sequence[ModelStatus]:
         """Every version of every model, sorted."""
+        return self._statuses(self.catalog)
+
+    def metadata(self) -> Mapping[str, Any]:
+        """Cortex's `model_metadata`."""
+        catalog = self.catalog  # once, for a refresh may bring another at any moment
+        return metadata(catalog, self._statuses(catalog))
+
+    def _statuses(self, catalog: Catalog) -> Sequence[ModelStatus]:
         flying, on_disk = self.loads.flying(), {key for key, _ in self.disk.entries()}
         return [
             version_status(
@@ -118,13 +126,9 @@ class Shelf:
                 on_disk=version.id in on_disk or (model.listed is not None and model.listed.in_place is not None),
                 on_demand=self.on_demand,
             )
-            for _, model in sorted(self.catalog.items())
+            for _, model in sorted(catalog.items())
             for _, version in sorted(model.versions.items())
         ]
-
-    def metadata(self) -> Mapping[str, Any]:
-        """Cortex's `model_metadata`."""
-        return metadata(self.catalog, self.statuses())
 
     def _candidates(self, model: KnownModel) -> Sequence[Candidate]:
         return [self._candidate(version) for version in model.versions.values()]

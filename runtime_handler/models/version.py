@@ -1,5 +1,8 @@
 """Model versions: what a folder's name and a caller's argument say; integers inside, never strings."""
 
+from contextlib import suppress
+from operator import index
+
 from runtime_handler.errors import BadModelVersion
 
 LATEST = "latest"
@@ -19,14 +22,18 @@ def folder_version(name: str) -> int | None:
 def requested_version(version: str | int | None) -> int | None:
     """The version that a caller asks for; None means the latest.
 
-    Raises BadModelVersion for anything but an integer, its decimal string, "latest" and None.
+    Raises BadModelVersion for anything but an integer, numpy's included, its decimal string, "latest" and None.
     """
-    if version is None or version == LATEST:
+    if version is None:
         return None
-    if type(version) is int:
-        return version
-    if isinstance(version, str) and _is_integer(version):
-        return int(version)
+    if isinstance(version, str):
+        if version == LATEST:
+            return None
+        if _is_integer(version):
+            return int(version)
+    elif not isinstance(version, bool):
+        with suppress(TypeError):
+            return index(version)
     raise BadModelVersion(f'model version {version!r} is neither an integer nor "latest"', version=str(version))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -120,6 +120,26 @@ def test_a_live_neighbour_is_not_swept(tmp_path: Path) -> None:
     a_tier(tmp_path)
     assert (tmp_path / "api" / ".cxpack" / "staging" / "writing").is_dir()
     first.close()
+
+
+class Shared(type(Path())):  # type: ignore[misc]  # a class whose name differs between systems
+    """A folder of records in which another process removes one that was just listed."""
+
+    def glob(self, pattern: str) -> Iterator[Path]:
+        for number, record in enumerate(sorted(super().glob(pattern))):
+            if number == 1:
+                record.unlink()
+            yield record
+
+
+def test_a_start_beside_a_process_that_removes_versions(tmp_path: Path) -> None:
+    """A record that is gone before it is read is passed over, and the start goes on with the others."""
+    for number in range(3):
+        stored(tmp_path, ModelId("a", number), some_files(str(number)))
+    a_tier(tmp_path)
+    store = Store(tmp_path / "api")
+    store._records = Shared(store._records)
+    assert len(store.enter()) == 2
 
 
 def test_other_apis_folders_are_left_alone(tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """SageMaker's multi-model interface on the manager."""
 
+import asyncio
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +12,7 @@ from runtime_handler.contract import ModelsSpec
 from runtime_handler.errors import BadModel, ModelExists, ModelNotFound, NoRoom
 from runtime_handler.models.layout import ONNX, Layout
 from runtime_handler.models.manager import Manager, open_manager
+from runtime_handler.sagemaker import MultiModel
 from tests.runtime_handler.models.builders import Loader
 
 
@@ -92,3 +97,64 @@ def test_a_missing_or_relative_folder_is_refused(tmp_path: Path) -> None:
     for folder in (str(tmp_path / "nowhere"), "relative"):
         with pytest.raises(BadModel, match="is not the absolute path of a folder"):
             manager.folders.load("m", folder)
+
+
+class Endpoint:
+    """The routes of an endpoint; what `follows` an unload runs before the event loop hears that the unload has ended."""
+
+    def __init__(self, manager: Manager, folder: str) -> None:
+        self.routes = MultiModel(lambda: manager.folders, self.aside)
+        self.manager, self.folder = manager, folder
+        self.follows: Callable[[], Any] | None = None
+
+    async def aside(self, call: Callable[..., object], *arguments: object) -> object:
+        result = call(*arguments)
+        if call == self.manager.folders.unload and self.follows is not None:
+            await self.follows()
+        return result
+
+    async def load(self) -> object:
+        return await self.routes.manage("POST", "/models", json.dumps({"model_name": "m", "url": self.folder}).encode())
+
+    async def unload(self) -> object:
+        return await self.routes.manage("DELETE", "/models/m", b"")
+
+    async def names(self) -> list[str]:
+        answer = await self.routes.manage("GET", "/models", b"")
+        return [model["modelName"] for model in answer["models"]] if answer is not None else []
+
+
+def test_a_model_that_is_loaded_again_while_its_unload_ends_stays(tmp_path: Path) -> None:
+    """Once the model is gone its name is free, before the unload is answered; a load then is listed, and can be unloaded."""
+    endpoint = Endpoint(a_multi_model_manager(tmp_path), a_folder(tmp_path, "one"))
+
+    async def run() -> None:
+        await endpoint.load()
+        endpoint.follows = endpoint.load
+        await endpoint.unload()
+        assert await endpoint.names() == ["m"]
+        endpoint.follows = None
+        await endpoint.unload()
+        assert (await endpoint.names(), endpoint.manager.folders.list()) == ([], [])
+
+    asyncio.run(run())
+
+
+def test_a_model_that_could_not_be_unloaded_stays_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unload that ends in an error of ours can be asked for again."""
+    endpoint = Endpoint(a_multi_model_manager(tmp_path), a_folder(tmp_path, "one"))
+
+    def fail(name: str) -> None:
+        raise OSError(f"{name} cannot be unloaded")
+
+    async def run() -> None:
+        await endpoint.load()
+        with monkeypatch.context() as patch:
+            patch.setattr(endpoint.manager.folders, "unload", fail)
+            with pytest.raises(OSError, match="m cannot be unloaded"):
+                await endpoint.unload()
+        assert await endpoint.names() == ["m"]
+        await endpoint.unload()
+        assert await endpoint.names() == []
+
+    asyncio.run(run())

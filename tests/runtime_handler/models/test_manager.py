@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runtime_handler.contract import SINGLE_MODEL
@@ -48,11 +49,12 @@ def versions(manager: Manager, name: str) -> list[int]:
 
 
 def test_versions_are_numbers_and_latest_is_the_highest(tmp_path: Path) -> None:
-    """None and "latest" give the numerically highest version; integers and strings give the one they name."""
+    """None and "latest" give the numerically highest version; integers, numpy's too, and strings give the one they name."""
     bucket = a_bucket(a__2__model="two", a__10__model="ten", **{"a__-1__model": "minus"})
     manager = started(a_manager(tmp_path, bucket))
-    asked = [None, "latest", 2, "10", "-1", -1]
-    assert [manager.get("a", version).value for version in asked] == ["ten", "ten", "two", "ten", "minus", "minus"]
+    asked = [None, "latest", 2, "10", "-1", -1, np.int64(2), np.uint8(10)]
+    answers = ["ten", "ten", "two", "ten", "minus", "minus", "two", "ten"]
+    assert [manager.get("a", version).value for version in asked] == answers  # type: ignore[arg-type]  # as users may
 
 
 def test_an_unversioned_model_is_version_one(tmp_path: Path) -> None:
@@ -78,6 +80,9 @@ def test_the_single_model_ignores_the_name(tmp_path: Path) -> None:
         ("a", "²", BadModelVersion, "neither an integer"),
         ("a", 1.0, BadModelVersion, "neither an integer"),
         ("a", True, BadModelVersion, "neither an integer"),
+        ("a", np.True_, BadModelVersion, "neither an integer"),
+        ("a", np.float64(1), BadModelVersion, "neither an integer"),
+        ("a", np.array([1, 2]), BadModelVersion, "neither an integer"),
         ("a", "7", VersionNotFound, "model 'a' has no version 7"),
     ],
 )
@@ -525,6 +530,23 @@ def test_metadata_is_cortexs(tmp_path: Path) -> None:
     """Versions are strings in order, timestamps whole Unix seconds."""
     manager = started(a_manager(tmp_path, a_bucket(a__2__model="x", a__10__model="y")))
     assert manager.metadata() == {"a": {"versions": ["2", "10"], "timestamps": [996_400, 996_400]}}
+
+
+def test_metadata_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refresh that comes in while it is put together brings no model that the rest does not know of, and takes none away."""
+    bucket = a_bucket(a__1__model="one", b__1__model="two")
+    manager = started(a_manager(tmp_path, bucket, cache=(2, 4)))
+    entries = manager._shelf.disk.entries
+
+    def refreshed() -> object:
+        bucket.put("models/c/1/model", "three", age=60)
+        bucket.delete("models/b/")
+        poll(manager, bucket, 2)
+        return entries()
+
+    monkeypatch.setattr(manager._shelf.disk, "entries", refreshed)
+    assert set(manager.metadata()) == {"a", "b"}
+    assert set(manager.metadata()) == {"a", "c"}
 
 
 def test_paths_in_one_folder_share_a_listing(tmp_path: Path) -> None:

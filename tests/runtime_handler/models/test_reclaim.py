@@ -63,6 +63,15 @@ def test_what_is_gone_or_small_costs_no_collection(collections: list[int]) -> No
     assert collections == []
 
 
+def test_notes_of_models_without_size_do_not_pile_up(collections: list[int]) -> None:
+    """However many models of no bytes come and go, few of them are remembered."""
+    reclaimer = Reclaimer()
+    for _ in range(10_000):
+        reclaimer.freed(Knot(), 0)
+        reclaimer.run()
+    assert len(reclaimer._values) <= 2_500
+
+
 def test_what_made_room_is_given_back_before_the_next_model_is_loaded(tmp_path: Path) -> None:
     """A load finds the memory that its budget promises: the trim comes before it, not after."""
     bucket = FakeBucket(Clock(), {f"models/{name}/model": "x" * ENOUGH for name in "ab"})
