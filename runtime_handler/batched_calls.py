@@ -60,7 +60,8 @@ class BatchedCalls:
                 )
         except BaseException as error:  # noqa: BLE001  the boundary to the user's code, sys.exit() included
             if len(requests) > 1:
-                alone = zip(requests, arguments, strict=True)
+                anew = [arguments_of(request, names) for request in requests]  # predict may have changed the others
+                alone = zip(requests, anew, strict=True)
                 return [self._predict([request], [each], observed=observed)[0] for request, each in alone]
             return [_outcome(error, arguments[0], requests[0])]
         if observed and self._predictor.post_predict is not None:
@@ -78,9 +79,11 @@ class BatchedCalls:
 
     def _post_predict(self, requests: Sequence[Request], arguments: dict[str, Any]) -> None:
         missing = self._predictor.post_predict_arguments - arguments.keys()
-        for name in missing:
-            arguments[name] = [arguments_of(request, [name])[name] for request in requests]
-        run_post_predict(self._predictor, arguments, requests[0])
+
+        def every() -> dict[str, Any]:
+            return {**arguments, **{name: [arguments_of(request, [name])[name] for request in requests] for name in missing}}
+
+        run_post_predict(self._predictor, every, requests[0])
 
 
 def _outcome(error: BaseException, arguments: dict[str, Any], request: Request) -> Outcome:

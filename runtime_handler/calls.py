@@ -67,7 +67,11 @@ class SingleCalls:
 
     def _post_predict(self, prediction: Any, arguments: Mapping[str, Any], request: Request) -> None:
         missing = self._predictor.post_predict_arguments - arguments.keys() - {"response"}
-        run_post_predict(self._predictor, {**arguments, **arguments_of(request, missing), "response": prediction}, request)
+
+        def every() -> Mapping[str, Any]:
+            return {**arguments, **arguments_of(request, missing), "response": prediction}
+
+        run_post_predict(self._predictor, every, request)
 
 
 def answer_to(error: BaseException, arguments: Mapping[str, Any], request: Request) -> Answer:
@@ -109,14 +113,15 @@ def encoded_answer(prediction: Any, request: Request) -> Answer:
         raise failed("encoding what predict returned", error, request) from error
 
 
-def run_post_predict(predictor: Predictor, arguments: Mapping[str, Any], request: Request) -> None:
-    """Call `post_predict` with those of `arguments` that it declares.
+def run_post_predict(predictor: Predictor, arguments: Callable[[], Mapping[str, Any]], request: Request) -> None:
+    """Call `post_predict` with those of `arguments()` that it declares; they may be such as `predict` never asked for.
 
-    As in Cortex, what it raises changes nothing; unlike there, the log says so.
+    As in Cortex, what it raises changes nothing, nor does a body that it cannot have as its payload; the log says so.
     """
     assert predictor.post_predict is not None
     try:
-        predictor.post_predict(**{name: arguments[name] for name in predictor.post_predict_arguments})
+        given = arguments()
+        predictor.post_predict(**{name: given[name] for name in predictor.post_predict_arguments})
     except BaseException as error:  # noqa: BLE001  sys.exit() included: the answer is out already
         failed("post_predict", error, request)
 

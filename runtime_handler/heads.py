@@ -21,7 +21,10 @@ def check_head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def encoded(headers: Iterable[tuple[str, str]]) -> Headers:
-    """The headers as bytes, names in lower case. Raises ValueError for what is not Latin-1."""
+    """The headers as bytes, names in lower case. Raises ValueError for what is no text, or not Latin-1."""
+    for name, value in (headers := list(headers)):
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ValueError(f"a header's name and value are text, not {name!r}: {value!r}")
     try:
         return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     except UnicodeEncodeError as error:

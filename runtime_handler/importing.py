@@ -48,7 +48,11 @@ def _import(path: Path, class_name: str) -> ModuleType:
 
 def describe(error: BaseException) -> str:
     """One line that names an exception, with the remedy where the cause is plain."""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    try:
+        told = str(error)
+    except Exception:  # noqa: BLE001  a class of the user's own; the traceback says the same
+        told = "<exception str() failed>"
+    text = f"{type(error).__name__}: {told}" if told else type(error).__name__
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"{text}; if it is a package, add it to requirements.txt"
     return text

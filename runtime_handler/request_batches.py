@@ -5,15 +5,19 @@ more, `batch_interval` at most.
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from runtime_handler.calls import PredictorFailed
 from runtime_handler.contract import BatchingSpec
 from runtime_handler.request import Answer, Request
 from runtime_handler.threads import Threads
+
+log = logging.getLogger("cxpack")
 
 Waiting = tuple[Request, "asyncio.Future[Any]"]
 
@@ -49,7 +53,12 @@ class RequestBatches:
         batch = self._gather()
         if not batch:  # an earlier call took this one's request along
             return
-        for (_, future), outcome in zip(batch, self._outcomes([request for request, _ in batch]), strict=True):
+        try:
+            outcomes = self._outcomes([request for request, _ in batch])
+        except BaseException:  # whatever it is, these callers wait for an answer
+            log.exception("a batch of %d requests ended unexpectedly", len(batch))
+            outcomes = [PredictorFailed()] * len(batch)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 self._threads.deliver(future, None, outcome)
             else:

@@ -6,6 +6,7 @@ or a fraction of a millisecond has passed. Slow predictors never block the loop,
 """
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -38,6 +39,8 @@ class Waiter(Protocol):
     def set_exception(self, error: BaseException, /) -> None:
         """What the job raised."""
 
+
+log = logging.getLogger("cxpack")
 
 Job = tuple[Callable[..., Any], tuple[Any, ...], Waiter | None]
 
@@ -76,7 +79,7 @@ class Threads:
             self._loop.call_soon(self._hand_out)
 
     def run_later(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Run when a thread is free, after everything that waits already; nobody waits for it, so it must not raise."""
+        """Run when a thread is free, after everything that waits already; nobody waits for it, so what it raises is logged."""
         self._jobs.append((function, arguments, None))
         self._work_waits.give()
 
@@ -125,7 +128,7 @@ class Threads:
             if holding_since is None:
                 holding_since = started
             if waiter is None:
-                function(*arguments)
+                _run_unheard(function, arguments)
             elif waiter.cancelled():  # the caller hung up
                 self._done.append((1, waiter, None, None))
             else:
@@ -166,3 +169,10 @@ class Threads:
                 waiter.set_result(result)
             else:
                 waiter.set_exception(error)
+
+
+def _run_unheard(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        function(*arguments)
+    except BaseException:  # it would end the thread, and with it every prediction that it was to make
+        log.exception("what runs after an answer ended unexpectedly")

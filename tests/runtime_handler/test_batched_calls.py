@@ -121,3 +121,50 @@ class PythonPredictor:
     assert [item for item, _ in answers] == ["first", *range(1, 9)]
     assert answers[0][1] == 1
     assert max(size for _, size in answers) in (2, 3, 4)
+
+
+def test_a_batch_that_is_tried_again_finds_its_payloads_as_they_came() -> None:
+    """Whatever `predict` did to them before it failed for one of them."""
+
+    class Consuming(Squares):
+        def predict(self, payload: list[Any], query_params: list[Any]) -> list[Any]:
+            return [each.pop("x") + 1 for each in payload]
+
+    assert ask(Consuming(), b'{"x": 1}', b'{"x": 2}', b'{"y": 1}') == [b"2", b"3", PredictorFailed]
+
+
+def test_a_payload_that_only_post_predict_asks_for_changes_no_answer() -> None:
+    """It may be no JSON: the answers are out."""
+
+    class Afterwards(Squares):
+        def predict(self, query_params: list[Any]) -> list[Any]:  # type: ignore[override]
+            return [1 for _ in query_params]
+
+    predictor = Afterwards()
+    assert ask(predictor, b"{", b"2") == [b"1", b"1"]
+    assert predictor.after == []
+
+
+def test_a_batch_that_ends_unexpectedly_answers_everybody(tmp_path: Path) -> None:
+    """An error whose own text fails, for whatever reason, is an error of these requests; those after them are served."""
+    predictor = """
+from starlette.exceptions import HTTPException
+
+class Broken:
+    def __str__(self):
+        raise LookupError
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload):
+        if "bad" in payload:
+            raise HTTPException(429, Broken())
+        return payload
+"""
+    spec = a_spec(batching=BatchingSpec(max_batch_size=4, batch_interval_s=0.05))
+    context = write_context(tmp_path, {"predictor.py": predictor}, spec)
+    with serving(context) as server:
+        answers = [server.client.post("/iris", json=payload, timeout=30) for payload in ("bad", "good", "bad", "good")]
+    assert [answer.status_code for answer in answers] == [500, 200, 500, 200]

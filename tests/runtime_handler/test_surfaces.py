@@ -37,6 +37,7 @@ HEADS = {
     "name": (400, "x", {"x own": "a"}),
     "status": (1000, "x"),
     "informational": (100, "x"),
+    "number": (429, "x", {"Retry-After": 30}),
 }
 RETURNS = {
     "empty": Response(status_code=204),
@@ -85,7 +86,7 @@ class PythonPredictor:
 
 RETURN = "return JSON values, str, bytes, numpy values or a Starlette response"
 UNSENDABLE = ("object", "bad response", "bad status", "key", "surrogate")
-UNSENDABLE_HEADS = ("line break", "snowman", "name", "status", "informational")
+UNSENDABLE_HEADS = ("line break", "snowman", "name", "status", "informational", "number")
 
 
 @dataclass(frozen=True)

@@ -103,3 +103,15 @@ def test_what_is_told_from_outside_and_what_nobody_waits_for() -> None:
             assert await pool.run(len, ran) == 2
 
     run(main())
+
+
+def test_what_nobody_waits_for_may_fail(caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells of it, and the thread goes on."""
+
+    async def main() -> None:
+        async with threads(1) as pool:
+            pool.run_later(exec, "raise SystemExit(3)")
+            assert await pool.run(len, "ab") == 2
+
+    run(main())
+    assert "ended unexpectedly" in caplog.text
