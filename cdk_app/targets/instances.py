@@ -34,6 +34,10 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
 
     Deleting goes against the arrows: service, association, provider, group, template, cluster. Nothing protects the
     instances from scaling in, or the group could not be deleted.
+
+    Tasks fill one instance before they start another, which ECS does not do for a service that it balances over zones: that
+    one's first placement strategy, if any, is the spread over them ("Balancing an Amazon ECS service across Availability
+    Zones"; the CDK's Ec2Service refuses any other).
     """
     size = api.size
     assert isinstance(size, EcsSize)
@@ -65,6 +69,7 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
         compatibility="EC2",
         network_mode="bridge",
         target_type="instance",
+        rebalances=False,
         service={
             "capacity_provider_strategy": [
                 ecs.CfnService.CapacityProviderStrategyItemProperty(capacity_provider=provider.ref, weight=1)

@@ -63,6 +63,16 @@ def test_the_update_strategy_is_cortexs(everything: Any) -> None:
     assert everything.only("private", SERVICE)["AvailabilityZoneRebalancing"] == "DISABLED"
 
 
+@pytest.mark.parametrize("stack", SERVICES)
+def test_tasks_are_balanced_over_zones_only_where_placement_lets_them(everything: Any, stack: str) -> None:
+    """ECS refuses a service that asks for it with a placement strategy that does not begin with the zones."""
+    service = everything.only(stack, SERVICE)
+    first = next(iter(service.get("PlacementStrategies", [])), None)
+    by_zone = {"Field": "attribute:ecs.availability-zone", "Type": "spread"}
+    assert service["AvailabilityZoneRebalancing"] == "DISABLED" or first in (None, by_zone)
+    assert (first is None) == (stack not in ON_INSTANCES)
+
+
 def test_deploying_does_not_undo_the_autoscaler(everything: Any) -> None:
     """A wanted number in the template would be set again by every update."""
     for stack in SERVICES:
