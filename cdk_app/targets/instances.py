@@ -27,6 +27,8 @@ IMAGES = "/aws/service/ecs/optimized-ami/amazon-linux-2023/{kind}/recommended/im
 """The parameter that AWS keeps pointing at its newest ECS-optimized image of a kind: gpu, neuron."""
 DISK_GIB = 100
 """Images with CUDA are 10 GB and more, and the models of several versions lie beside them."""
+RESERVED = ("aws", "ecs", "fargate")
+"""How the name of a capacity provider may not begin (CreateCapacityProvider)."""
 
 
 def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
@@ -48,6 +50,7 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
     provider = ecs.CfnCapacityProvider(
         stack,
         "CapacityProvider",
+        name=provider_name(stack, group),
         auto_scaling_group_provider=ecs.CfnCapacityProvider.AutoScalingGroupProviderProperty(
             auto_scaling_group_arn=group.ref,
             managed_draining="ENABLED",
@@ -85,6 +88,14 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
         },
         before=(association,),
     )
+
+
+def provider_name(stack: Stack, group: autoscaling.CfnAutoScalingGroup) -> str | None:
+    """None for CloudFormation's own, which begins with the stack's; a name of ours where that is one ECS reserves.
+
+    The group is named in it: a provider is replaced when its group is, and the old one stands until the new one does.
+    """
+    return Fn.join("-", ["cp", group.ref]) if stack.stack_name.lower().startswith(RESERVED) else None
 
 
 def add_template(

@@ -133,6 +133,18 @@ def test_instances_can_be_deleted_with_their_stack(everything: Any, stack: str) 
     assert resources["Instances"]["Properties"]["NewInstancesProtectedFromScaleIn"] is False
 
 
+@pytest.mark.parametrize("project", ["aws-models", "ecs", "fargate-demo"])
+def test_a_project_may_be_called_as_aws_calls_its_own_things(synthesize: Any, api_of: Any, project: str) -> None:
+    """ECS reserves such names; another is given then, and a new one with a new group, so that the provider can be replaced."""
+    name = synthesize(api_of("sentiment", "gpu"), project=project).only("sentiment", "AWS::ECS::CapacityProvider")["Name"]
+    assert name == {"Fn::Join": ["-", ["cp", {"Ref": "Instances"}]]}
+
+
+def test_capacity_providers_are_named_by_cloudformation(everything: Any) -> None:
+    """A name of ours in other stacks would replace what runs, and a group takes no second provider."""
+    assert "Name" not in everything.only("sentiment", "AWS::ECS::CapacityProvider")
+
+
 def references(value: Any) -> set[str]:
     """The logical ids that a resource depends on, by Ref, Fn::GetAtt or DependsOn."""
     if isinstance(value, list):
