@@ -62,6 +62,19 @@ def split_functions(splitter: ApiSpec, targets: Mapping[str, Target]) -> Iterato
             yield Fault(f"apis[{number}].name", "deploy.split_payload", message, severity="warning")
 
 
+def split_sleepers(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
+    """A service without replicas is woken by calls that the HTTP API counts; those of a splitter inside the network are not."""
+    sleeping = {api.name for api in apis if targets.get(api.name) == "ecs" and api.autoscaling.min_replicas == 0}
+    for splitter in apis:
+        for number, split in enumerate(splitter.splits):
+            if split.name in sleeping and split.weight and splitter.networking.api_gateway == "none":
+                message = (
+                    f'"{split.name}" may have 0 replicas, and no call of a splitter with api_gateway: none would wake it; '
+                    "give it at least 1, or the splitter api_gateway: public"
+                )
+                yield splitter, Fault(f"apis[{number}].name", "deploy.cannot_wake", message, ("networking.api_gateway",))
+
+
 def endpoint_door(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
     """SageMaker's endpoints are called past everything that the project has."""
     if targets.get(api.name) == "sagemaker":
@@ -92,4 +105,5 @@ def limits(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[t
         waits = (*gateway_waits(api, targets), *waking_takes_minutes(api, targets))
         for fault in (*waits, *doors, *split_functions(api, targets)):
             yield api, fault
+    yield from split_sleepers(apis, targets)
     yield from reservations_fit_the_account(apis, targets)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from packager.check import check
 from tests.builders import a_project, an_api
 
@@ -77,3 +79,19 @@ def test_waking_a_service_takes_minutes(tmp_path: Path) -> None:
     checked = check(a_project(tmp_path / "d", an_api(autoscaling=asleep, compute="{gpu: 1}")))
     [note] = [problem.message for problem in checked.problems if problem.code == "deploy.waking"]
     assert "several minutes" in note
+
+
+@pytest.mark.parametrize(
+    ("target", "weight", "gateway", "refused"),
+    [("ecs", 30, "none", True), ("ecs", 0, "none", False), ("ecs", 30, "public", False), ("lambda", 30, "none", False)],
+)
+def test_a_splitter_that_nobody_can_count_wakes_nobody(
+    tmp_path: Path, target: str, weight: int, gateway: str, refused: bool
+) -> None:
+    """A service without replicas behind a splitter inside the network would answer 503 for ever; the split is named."""
+    apis = an_api("awake") + an_api("asleep", autoscaling="{min_replicas: 0}", deploy=f"{{target: {target}}}")
+    shares = f"    - {{name: awake, weight: {100 - weight}}}\n    - {{name: asleep, weight: {weight}}}\n"
+    splitter = f"- name: split\n  kind: TrafficSplitter\n  networking: {{api_gateway: {gateway}}}\n  apis:\n{shares}"
+    problems = check(a_project(tmp_path, apis + splitter)).problems
+    errors = [(problem.code, problem.path, problem.line) for problem in problems if problem.severity == "error"]
+    assert errors == ([("deploy.cannot_wake", "apis[2].apis[1].name", 16)] if refused else [])
