@@ -152,7 +152,8 @@ def _build_secrets(name: str, value: Any) -> Mapping[str, Path]:
 
 KEYS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "manifest": ("manifest", _path),
-    "env": ("environment", _text(r"[A-Za-z][A-Za-z0-9-]{0,31}", "a word of letters, digits and dashes, 32 at most")),
+    # No dash, or API blue-iris of dev and API iris of dev-blue were one stack.
+    "env": ("environment", _text(r"[A-Za-z][A-Za-z0-9]{0,31}", "a word of letters and digits without a dash, 32 at most")),
     "throttle": ("throttle", _throttle),
     "log_days": ("log_days", _days),
     "alarms_topic": ("alarms_topic", _text(r"arn:[^:]+:sns:[^:]+:\d{12}:.+", "the ARN of an SNS topic")),

@@ -46,6 +46,7 @@ def test_build_secrets_are_files(tmp_path: Path) -> None:
     [
         ("env", "a/b"),
         ("env", ""),
+        ("env", "dev-blue"),
         ("env", 3),
         ("manifest", 3),
         ("throttle", 5),
