@@ -16,6 +16,7 @@ class DeployedApi:
     """One API's stack. `status` is CloudFormation's, `version` that of the function or task definition, None if neither.
 
     `cost` is the estimate that was made when it was deployed, None for a TrafficSplitter and for what older versions deployed.
+    `splits`: the APIs that a TrafficSplitter sends requests to.
     """
 
     name: str
@@ -25,6 +26,7 @@ class DeployedApi:
     url: str | None
     version: str | None
     cost: str | None
+    splits: tuple[str, ...] = ()
 
 
 def stack_name(project: str, environment: str, api: str) -> str:
@@ -77,6 +79,7 @@ def _api(cloudformation: Any, stack: dict[str, Any], name: str) -> DeployedApi:
         url=outputs.get("Url"),
         version=_version(resources),
         cost=outputs.get("Cost"),
+        splits=tuple(filter(None, outputs.get("Splits", "").split(","))),
     )
 
 

@@ -67,6 +67,12 @@ def test_calls_of_a_splitter_wake_the_services_behind_it(synthesize: Any, api_of
     assert not lint(made.templates)
 
 
+def test_a_splitter_says_which_apis_it_needs(everything: Any) -> None:
+    """`cxpack delete` leaves those alone; other stacks have no such output."""
+    said = {stack: template["Outputs"].get("Splits", {}).get("Value") for stack, template in everything.templates.items()}
+    assert {stack: names for stack, names in said.items() if names} == {"split": "iris,flowers", "inside": "iris"}
+
+
 def test_only_apis_that_are_split_tell_where_they_are(everything: Any) -> None:
     """A splitter adds one parameter to the stacks of its APIs, and changes no other."""
     telling = [stack for stack in everything.templates if "BackendParameter" in everything.templates[stack]["Resources"]]

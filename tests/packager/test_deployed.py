@@ -34,7 +34,7 @@ class Account:
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION)
 
-    def template(self, stack: str, value: str, logs: str, url: str) -> str:
+    def template(self, stack: str, value: str, logs: str, url: str, splits: str = "") -> str:
         """The text of a template, stored where `cdk deploy` stores it, with the address that the CDK app puts into it."""
         project, environment, api = stack.split("-", 2)
         address = f"https://s3.{REGION}.amazonaws.com/bootstrap/{value}.json"
@@ -46,13 +46,18 @@ class Account:
         if logs:
             resources["Logs"] = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": logs}}
         outputs = {"Url": {"Value": url or f"http://127.0.0.1:9/{value}"}, "Cost": {"Value": f"${len(value)} a month"}}
+        if splits:
+            outputs["Splits"] = {"Value": splits}
         text = json.dumps({"Resources": resources, "Outputs": outputs})
         self.client("s3").put_object(Bucket="bootstrap", Key=f"{value}.json", Body=text)
         return text
 
-    def deploy(self, stack: str, value: str, *, logs: str = "", url: str = "", **tags: str) -> None:
-        """Create or update a stack as `cdk deploy` does; `logs` names its log group, `url` is where its API is."""
-        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value, logs, url)}
+    def deploy(self, stack: str, value: str, *, logs: str = "", url: str = "", splits: str = "", **tags: str) -> None:
+        """Create or update a stack as `cdk deploy` does; `logs` names its log group, `url` is where its API is.
+
+        `splits`: the APIs behind a splitter.
+        """
+        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value, logs, url, splits)}
         cloudformation = self.client("cloudformation")
         try:
             cloudformation.update_stack(**arguments)
@@ -250,6 +255,24 @@ def test_delete_wants_a_yes_and_then_waits_for_the_end(account: Account, shop: P
     assert capsys.readouterr().out == "deleted one\n"
     assert main(["get", "one", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["status"] is None
+
+
+def test_an_api_that_a_splitter_needs_is_not_deleted(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """CloudFormation would fail half-way, or the splitter send requests nowhere; the splitter itself can always go."""
+    for api in ("one", "two", "three"):
+        account.deploy(f"shop-dev-{api}", "v1")
+    account.deploy("shop-prod-one", "v1")
+    account.deploy("shop-dev-half", "v1", splits="one,two")
+    account.deploy("shop-dev-all", "v1", splits="two")
+    assert main(["delete", "one", "--yes"]) == 1
+    assert "one cannot be deleted while requests are split to it by half; delete half first" in capsys.readouterr().err
+    assert main(["delete", "two", "--yes"]) == 1
+    assert "split to it by all and half" in capsys.readouterr().err
+    assert main(["delete", "three", "--yes"]) == 0
+    assert main(["delete", "one", "--env", "prod", "--yes"]) == 0
+    assert main(["delete", "half", "--yes"]) == 0
+    assert main(["delete", "one", "--yes"]) == 0
+    assert [api.name for api in deployed_apis("shop", "dev")] == ["all", "two"]
 
 
 @pytest.mark.parametrize("group", ["/cxpack/shop-dev/one", "/aws/sagemaker/Endpoints/shop-dev-one"])
