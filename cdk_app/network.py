@@ -18,6 +18,7 @@ from cdk_app.facts import Fact, tell
 from cdk_app.project import Project
 from cdk_app.pseudo import Aws
 from cdk_app.settings import ImportedVpc
+from runtime_handler.contract import IDLE_S
 
 CIDR = "10.0.0.0/16"
 
@@ -92,7 +93,11 @@ def add_vpc(stack: Stack, project: Project) -> ImportedVpc:
 
 
 def add_load_balancer(stack: Stack, vpc: ImportedVpc, group: ec2.CfnSecurityGroup) -> tuple[elb.CfnLoadBalancer, elb.CfnListener]:
-    """Internal, with one listener whose rules the API stacks bring; anything else is answered 404."""
+    """Internal, with one listener whose rules the API stacks bring; anything else is answered 404.
+
+    An idle timeout ends requests that take long, too, for nothing is sent meanwhile ("Connection idle timeout" in Elastic Load
+    Balancing's page on attributes; 60 s unless said otherwise). The HTTP API waits less; callers inside the network do not.
+    """
     balancer = elb.CfnLoadBalancer(
         stack,
         "LoadBalancer",
@@ -101,7 +106,11 @@ def add_load_balancer(stack: Stack, vpc: ImportedVpc, group: ec2.CfnSecurityGrou
         subnets=list(vpc.subnets),
         security_groups=[group.attr_group_id],
         load_balancer_attributes=[
-            elb.CfnLoadBalancer.LoadBalancerAttributeProperty(key="routing.http.drop_invalid_header_fields.enabled", value="true")
+            elb.CfnLoadBalancer.LoadBalancerAttributeProperty(key=key, value=value)
+            for key, value in (
+                ("idle_timeout.timeout_seconds", str(IDLE_S)),
+                ("routing.http.drop_invalid_header_fields.enabled", "true"),
+            )
         ],
     )
     accept(balancer, "AwsSolutions-ELB2", "The HTTP API's access log has every public request; this one would need a bucket")

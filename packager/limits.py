@@ -29,7 +29,7 @@ def gateway_waits(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault
     timeout, public = api.deploy.timeout_s, api.networking.api_gateway == "public"
     if timeout is not None and timeout > GATEWAY_S and public and targets.get(api.name) != "sagemaker":
         wait = f"callers get 503 after the {GATEWAY_S} s that the HTTP API waits, not {timeout:g}"
-        message = f"{wait}; api_gateway: none has no such limit"
+        message = f"{wait}; past it, with api_gateway: none, there is time for that"
         yield Fault("deploy.timeout", "deploy.gateway_timeout", message, severity="warning")
 
 

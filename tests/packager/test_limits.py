@@ -28,6 +28,19 @@ def test_a_timeout_beyond_the_gateways_is_a_warning(tmp_path: Path) -> None:
     assert found(tmp_path / "c", an_api(deploy="{timeout: 30s}"), "deploy.gateway_timeout") == []
 
 
+@pytest.mark.parametrize("gateway", ["public", "none"])
+def test_who_ends_a_request_to_a_service_depends_on_the_door(tmp_path: Path, gateway: str) -> None:
+    """Both are named where a timeout is written; the gateway's own warning is for those behind it."""
+    text = an_api(deploy="{target: ecs, timeout: 600s}", networking=f"{{api_gateway: {gateway}}}")
+    problems = check(a_project(tmp_path, text)).problems
+    [how] = [problem.message for problem in problems if problem.code == "cxpack.approximated"]
+    assert "the HTTP API after 30 s, or, with api_gateway: none, the load balancer after 900 s" in how
+    waits = [problem.message for problem in problems if problem.code == "deploy.gateway_timeout"]
+    assert ["past it, with api_gateway: none, there is time for that" in message for message in waits] == [True] * (
+        gateway == "public"
+    )
+
+
 def test_a_function_behind_a_splitter_has_small_bodies(tmp_path: Path) -> None:
     """Said of the split that runs on Lambda, and not of the one on ECS."""
     splitter = "- name: split\n  kind: TrafficSplitter\n  apis:\n    - {name: one, weight: 50}\n    - {name: two, weight: 50}\n"
