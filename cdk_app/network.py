@@ -144,11 +144,16 @@ def add_cluster(stack: Stack) -> ecs.CfnCluster:
 def add_security_group(
     stack: Stack, name: str, vpc_id: str, description: str, ingress: Sequence[ec2.CfnSecurityGroup.IngressProperty]
 ) -> ec2.CfnSecurityGroup:
-    """Lets in what it is told to; out to anywhere, for models, images and what predictors call."""
+    """Lets in what it is told to; out to anywhere, for models, images and what predictors call.
+
+    EC2 refuses names that begin with sg- (CreateSecurityGroup), as CloudFormation's would where the stack's does. One of ours
+    then stands in its place, which is no hindrance to a replacement: only another VPC asks for one.
+    """
     return ec2.CfnSecurityGroup(
         stack,
         name,
         vpc_id=vpc_id,
+        group_name=f"cxpack-{stack.stack_name}-{name}" if stack.stack_name.lower().startswith("sg-") else None,
         group_description=description,
         security_group_ingress=list(ingress) or None,
         security_group_egress=[

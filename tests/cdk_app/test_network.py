@@ -6,6 +6,8 @@ from packager.grammar import SECTIONS, walk
 from packager.quantities import Duration
 from runtime_handler.entrypoints.process import KEEP_ALIVE_S
 
+GROUP = "AWS::EC2::SecurityGroup"
+
 
 def idle_s(synthesized: Any) -> int:
     balancer = synthesized.only("shared", "AWS::ElasticLoadBalancingV2::LoadBalancer")
@@ -23,3 +25,13 @@ def test_inside_the_network_an_answer_may_take_as_long_as_any_timeout(everything
 def test_the_load_balancer_closes_idle_connections_before_the_runtime(everything: Any) -> None:
     """Or it would send a request into a connection that is being closed, and answer 502."""
     assert idle_s(everything) < KEEP_ALIVE_S
+
+
+def test_a_project_may_be_called_as_security_groups_are(synthesize: Any, api_of: Any, everything: Any) -> None:
+    """EC2 reserves names that begin with sg-; every group has another then, and no two the same."""
+    made = synthesize(api_of("iris", "fargate"), api_of("sentiment", "gpu"), project="sg-models")
+    stacks = ("shared", "iris", "sentiment")
+    names = [group["GroupName"] for stack in stacks for group in made.of_type(stack, GROUP).values()]
+    assert len(set(names)) == len(names) == 4
+    assert all(name.startswith("cxpack-sg-models-dev-") for name in names)
+    assert "GroupName" not in everything.only("flowers", GROUP)
