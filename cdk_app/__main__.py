@@ -25,7 +25,7 @@ def main() -> int:
     # The templates are held by cfn-lint in the tests; the built-in validation would cost 2 s at every synth.
     app = App(auto_synth=False, builtin_cloud_formation_validation=False)
     try:
-        settings = Settings.of(app.node.try_get_context)
+        settings = Settings.of(app.node.get_all_context())
         add_stacks(app, Project(read_manifest(settings.manifest), settings))
     except (ManifestError, SettingsError) as error:
         sys.stderr.write(f"cdk_app: {error}\n")

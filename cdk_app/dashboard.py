@@ -38,7 +38,8 @@ def add_dashboards(stack: Stack, project: Project) -> None:
             stack,
             "Dashboard" + suffix.lstrip("-"),
             dashboard_name=project.name + suffix,
-            dashboard_body=json.dumps({"widgets": list(placed(rows[first : first + each]))}),
+            # Without spaces: this is most of the shared stack's template, whose size has a limit.
+            dashboard_body=json.dumps({"widgets": list(placed(rows[first : first + each]))}, separators=(",", ":")),
         )
 
 

@@ -67,6 +67,23 @@ def learn_backend(stack: Stack, project: Project, api: ManifestApi) -> str:
     ).value_as_string
 
 
+def tell_waking(stack: Stack, project: Project, api: ManifestApi, policy: str) -> None:
+    """Publish, from an API's stack, the ARN of the scaling policy that wakes it; only if a splitter asks for it."""
+    if any(api in project.woken_by(splitter) for splitter in project.manifest.splitters):
+        ssm.CfnParameter(stack, "WakingParameter", type="String", name=project.parameter_name(f"waking/{api.name}"), value=policy)
+
+
+def learn_waking(stack: Stack, project: Project, api: ManifestApi) -> str:
+    """What the stack of `api` told."""
+    return CfnParameter(
+        stack,
+        f"Waking{project.rule_priority(api)}",
+        type="AWS::SSM::Parameter::Value<String>",
+        default=project.parameter_name(f"waking/{api.name}"),
+        description=f"Told by the stack {project.stack_name(api.name)}",
+    ).value_as_string
+
+
 def learn_subnets(stack: Stack, project: Project) -> list[str]:
     """The subnets' ids, as a list in the template."""
     return Fn.split(",", learn(stack, project, Fact.SubnetIds))

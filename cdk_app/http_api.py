@@ -69,7 +69,7 @@ def add_http_api(stack: Stack, project: Project, part: str, throttle: Throttle, 
 
 def add_shared_http_api(stack: Stack, project: Project) -> None:
     """The one of the project, in the shared stack."""
-    api = add_http_api(stack, project, SHARED, project.settings.throttle, count_routes=project.has_sleepers)
+    api = add_http_api(stack, project, SHARED, project.settings.throttle, count_routes=project.has_waking_routes)
     tell(stack, project, Fact.HttpApiId, api.ref)
 
 
@@ -83,7 +83,7 @@ def http_api_of(stack: Stack, project: Project, api: Endpoint) -> str:
         return learn(stack, project, Fact.HttpApiId)
     found = stack.node.try_find_child("HttpApi")
     if not isinstance(found, gateway.CfnApi):
-        found = add_http_api(stack, project, api.name, api.throttle, count_routes=project.sleeps(api))
+        found = add_http_api(stack, project, api.name, api.throttle, count_routes=bool(project.woken_by(api)))
     return found.ref
 
 

@@ -18,6 +18,7 @@ from cdk_app.facts import Fact, tell
 from cdk_app.project import Project
 from cdk_app.pseudo import Aws
 from cdk_app.settings import ImportedVpc
+from runtime_handler.contract import IDLE_S
 
 CIDR = "10.0.0.0/16"
 
@@ -92,7 +93,11 @@ def add_vpc(stack: Stack, project: Project) -> ImportedVpc:
 
 
 def add_load_balancer(stack: Stack, vpc: ImportedVpc, group: ec2.CfnSecurityGroup) -> tuple[elb.CfnLoadBalancer, elb.CfnListener]:
-    """Internal, with one listener whose rules the API stacks bring; anything else is answered 404."""
+    """Internal, with one listener whose rules the API stacks bring; anything else is answered 404.
+
+    An idle timeout ends requests that take long, too, for nothing is sent meanwhile ("Connection idle timeout" in Elastic Load
+    Balancing's page on attributes; 60 s unless said otherwise). The HTTP API waits less; callers inside the network do not.
+    """
     balancer = elb.CfnLoadBalancer(
         stack,
         "LoadBalancer",
@@ -101,7 +106,11 @@ def add_load_balancer(stack: Stack, vpc: ImportedVpc, group: ec2.CfnSecurityGrou
         subnets=list(vpc.subnets),
         security_groups=[group.attr_group_id],
         load_balancer_attributes=[
-            elb.CfnLoadBalancer.LoadBalancerAttributeProperty(key="routing.http.drop_invalid_header_fields.enabled", value="true")
+            elb.CfnLoadBalancer.LoadBalancerAttributeProperty(key=key, value=value)
+            for key, value in (
+                ("idle_timeout.timeout_seconds", str(IDLE_S)),
+                ("routing.http.drop_invalid_header_fields.enabled", "true"),
+            )
         ],
     )
     accept(balancer, "AwsSolutions-ELB2", "The HTTP API's access log has every public request; this one would need a bucket")
@@ -135,11 +144,16 @@ def add_cluster(stack: Stack) -> ecs.CfnCluster:
 def add_security_group(
     stack: Stack, name: str, vpc_id: str, description: str, ingress: Sequence[ec2.CfnSecurityGroup.IngressProperty]
 ) -> ec2.CfnSecurityGroup:
-    """Lets in what it is told to; out to anywhere, for models, images and what predictors call."""
+    """Lets in what it is told to; out to anywhere, for models, images and what predictors call.
+
+    EC2 refuses names that begin with sg- (CreateSecurityGroup), as CloudFormation's would where the stack's does. One of ours
+    then stands in its place, which is no hindrance to a replacement: only another VPC asks for one.
+    """
     return ec2.CfnSecurityGroup(
         stack,
         name,
         vpc_id=vpc_id,
+        group_name=f"cxpack-{stack.stack_name}-{name}" if stack.stack_name.lower().startswith("sg-") else None,
         group_description=description,
         security_group_ingress=list(ingress) or None,
         security_group_egress=[

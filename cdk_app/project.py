@@ -5,7 +5,7 @@ a user looks for them: stacks, logs, the HTTP API, endpoints, the dashboard; eve
 then replace it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -126,13 +126,22 @@ class Project:
         return [apis[split.name] for split in splitter.splits]
 
     def sleeps(self, api: Endpoint) -> bool:
-        """Whether the API may have no replica, and is then woken by its route, whose calls must be counted for that."""
+        """Whether the API may have no replica, and is then woken by the routes that lead to it."""
         return isinstance(api, ManifestApi) and api.target == "ecs" and api.public and api.scaling.min_replicas == 0
 
+    def woken_by(self, endpoint: Endpoint) -> Sequence[ManifestApi]:
+        """The APIs that calls of the endpoint's route may reach and wake; a splitter reaches those with a weight."""
+        if isinstance(endpoint, ManifestApi):
+            return [endpoint] if self.sleeps(endpoint) else []
+        if not endpoint.public:
+            return []
+        apis = self.split_apis(endpoint)
+        return [api for split, api in zip(endpoint.splits, apis, strict=True) if split.weight and self.sleeps(api)]
+
     @property
-    def has_sleepers(self) -> bool:
+    def has_waking_routes(self) -> bool:
         """Whether the shared HTTP API must count calls by route."""
-        return any(self.sleeps(api) for api in self.manifest.apis if api.throttle is None)
+        return any(self.woken_by(each) for each in self.endpoints if each.throttle is None)
 
     @property
     def has_public_subnets(self) -> bool:

@@ -14,9 +14,11 @@ Values given with `-c` are text; a mapping is then written as JSON.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +33,14 @@ BUILD_SECRETS = ("pip", "netrc")
 """Files that image builds may read and no layer keeps: a pip.conf with its indexes, and credentials for them and for git."""
 
 
+PREFIX = "cxpack:"
 QUALIFIER = "hnb659fds"
 """Of the CDK, in the bootstrap bucket's name, unless the context key says otherwise."""
 QUALIFIER_KEY = "@aws-cdk/core:bootstrapQualifier"
 
 
 class SettingsError(Exception):
-    """A context key `cxpack:*` has a value that cannot be used."""
+    """A context key `cxpack:*` has a value that cannot be used, or there is no such key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +69,19 @@ class Settings:
     qualifier: str = QUALIFIER
 
     @classmethod
-    def of(cls, context: Callable[[str], Any]) -> "Settings":
-        """The settings of a context lookup.
+    def of(cls, context: Mapping[str, Any]) -> "Settings":
+        """The settings of an app's whole context; null is as good as nothing.
 
-        Raises SettingsError, naming the key and what it takes, for the first value that cannot be used.
+        Raises SettingsError for a key `cxpack:*` that there is not, and else, naming the key and what it takes, for the first
+        value that cannot be used.
         """
-        given = {name: value for name in KEYS if (value := context(f"cxpack:{name}")) is not None}
-        checked = {field: read(name, given[name]) for name, (field, read) in KEYS.items() if name in given}
-        return cls(**checked, qualifier=context(QUALIFIER_KEY) or QUALIFIER)
+        given = {key: value for key, value in context.items() if value is not None}
+        unknown = [key for key in given if key.startswith(PREFIX) and key.removeprefix(PREFIX) not in KEYS]
+        if unknown:
+            known = ", ".join(f"{PREFIX}{name}" for name in KEYS)
+            raise SettingsError(f"there is no context key {' nor '.join(unknown)}; those that there are: {known}")
+        checked = {field: read(name, given[PREFIX + name]) for name, (field, read) in KEYS.items() if PREFIX + name in given}
+        return cls(**checked, qualifier=given.get(QUALIFIER_KEY) or QUALIFIER)
 
 
 def _text(pattern: str, takes: str) -> Callable[[str, Any], str]:
@@ -90,13 +98,18 @@ def _path(name: str, value: Any) -> Path:
 
 
 def _days(name: str, value: Any) -> int:
-    try:
-        days = int(value)
-    except (TypeError, ValueError):
-        days = -1
+    days = _number(value)
     if days not in LOG_DAYS:
         raise SettingsError(f"context key cxpack:{name} is {value!r}; it takes one of {', '.join(map(str, LOG_DAYS))} days")
-    return days
+    return int(days)
+
+
+def _number(value: Any) -> float:
+    """A number, or one that is written as text; not a number for anything else, a truth value too."""
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def _mapping(name: str, value: Any, takes: str) -> Mapping[str, Any]:
@@ -111,16 +124,12 @@ def _mapping(name: str, value: Any, takes: str) -> Mapping[str, Any]:
 
 
 def _throttle(name: str, value: Any) -> Throttle:
-    takes = 'a mapping such as {"rate": 100, "burst": 200}, both above zero'
+    takes = 'a mapping such as {"rate": 100, "burst": 200}, both above zero, burst a whole number'
     mapping = _mapping(name, value, takes)
-    unknown = set(mapping) - {"rate", "burst"}
-    try:
-        throttle = Throttle(rate=float(mapping.get("rate", THROTTLE.rate)), burst=int(mapping.get("burst", THROTTLE.burst)))
-    except (TypeError, ValueError):
-        throttle = None
-    if unknown or throttle is None or throttle.rate <= 0 or throttle.burst <= 0:
+    rate, burst = _number(mapping.get("rate", THROTTLE.rate)), _number(mapping.get("burst", THROTTLE.burst))
+    if set(mapping) - {"rate", "burst"} or not (0 < rate < math.inf and 0 < burst < math.inf and burst.is_integer()):
         raise SettingsError(f"context key cxpack:{name} takes {takes}")
-    return throttle
+    return Throttle(rate=rate, burst=int(burst))
 
 
 def _zones(name: str, value: Any) -> tuple[str, ...]:
@@ -132,14 +141,33 @@ def _zones(name: str, value: Any) -> tuple[str, ...]:
 
 def _vpc(name: str, value: Any) -> ImportedVpc:
     takes = 'a mapping such as {"id": "vpc-1", "cidr": "10.0.0.0/16", "subnets": ["subnet-1", "subnet-2"], "public": false}'
-    mapping = _mapping(name, value, takes)
-    try:
-        vpc = ImportedVpc(**{**mapping, "subnets": tuple(mapping["subnets"])})
-    except (KeyError, TypeError):
-        raise SettingsError(f"context key cxpack:{name} takes {takes}") from None
+    mapping = {"public": False, **_mapping(name, value, takes)}
+    if set(mapping) != {"id", "cidr", "subnets", "public"} or not all(fits(mapping[key]) for key, fits in _OF_VPC.items()):
+        raise SettingsError(f"context key cxpack:{name} takes {takes}")
+    vpc = ImportedVpc(**{**mapping, "subnets": tuple(mapping["subnets"])})
     if len(vpc.subnets) < 2:
         raise SettingsError(f"context key cxpack:{name} names {len(vpc.subnets)} subnets; a load balancer needs two or more")
     return vpc
+
+
+def _is_identifier(kind: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(rf"{kind}-[0-9a-z]+", value) is not None
+
+
+def _is_network(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and "/" in value and bool(IPv4Network(value))
+    except ValueError:
+        return False
+
+
+_OF_VPC: Mapping[str, Callable[[Any], bool]] = {
+    "id": _is_identifier("vpc"),
+    "cidr": _is_network,
+    "subnets": lambda value: isinstance(value, list) and all(map(_is_identifier("subnet"), value)),
+    "public": lambda value: isinstance(value, bool),
+}
+"""What each part of a VPC's mapping must be."""
 
 
 def _build_secrets(name: str, value: Any) -> Mapping[str, Path]:
@@ -152,7 +180,8 @@ def _build_secrets(name: str, value: Any) -> Mapping[str, Path]:
 
 KEYS: Mapping[str, tuple[str, Callable[[str, Any], Any]]] = {
     "manifest": ("manifest", _path),
-    "env": ("environment", _text(r"[A-Za-z][A-Za-z0-9-]{0,31}", "a word of letters, digits and dashes, 32 at most")),
+    # No dash, or API blue-iris of dev and API iris of dev-blue were one stack.
+    "env": ("environment", _text(r"[A-Za-z][A-Za-z0-9]{0,31}", "a word of letters and digits without a dash, 32 at most")),
     "throttle": ("throttle", _throttle),
     "log_days": ("log_days", _days),
     "alarms_topic": ("alarms_topic", _text(r"arn:[^:]+:sns:[^:]+:\d{12}:.+", "the ARN of an SNS topic")),

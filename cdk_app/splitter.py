@@ -1,23 +1,25 @@
 """A TrafficSplitter: the shared listener forwards its endpoint to several APIs by weight, functions and services alike.
 
 A service is reached through the target group that it has; a function through one made here, for its alias. Every API
-answers at `/` as it does at its own endpoint, which none of the others would know.
+answers at `/` as it does at its own endpoint, which none of the others would know. A service that sleeps is woken by calls of
+the splitter too, which its own stack, deployed before this one, cannot count.
 """
 
 from aws_cdk import Stack
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_lambda as lambda_
 
-from cdk_app.facts import learn_backend
+from cdk_app.facts import learn_backend, learn_waking
 from cdk_app.http_api import add_route, through_load_balancer
 from cdk_app.load_balancing import Share, Transform, add_rule
 from cdk_app.project import Project
 from cdk_app.pseudo import Aws
+from cdk_app.scaling import add_waking_alarm
 from packager.manifest import ManifestApi, ManifestSplitter
 
 
 def add_splitter(stack: Stack, project: Project, splitter: ManifestSplitter) -> None:
-    """The listener's rule with its weights, and the route to it."""
+    """The listener's rule with its weights, the route to it, and what wakes the APIs behind it."""
     shares = [
         Share(group_of(stack, project, api, number), split.weight)
         for number, (split, api) in enumerate(zip(splitter.splits, project.split_apis(splitter), strict=True), start=1)
@@ -32,6 +34,8 @@ def add_splitter(stack: Stack, project: Project, splitter: ManifestSplitter) -> 
     add_rule(stack, project, splitter, shares, [rewrite])
     if splitter.public:
         add_route(stack, project, splitter, through_load_balancer(stack, project))
+    for number, api in enumerate(project.woken_by(splitter), start=1):
+        add_waking_alarm(stack, project, f"CalledWhileAsleep{number}", api, learn_waking(stack, project, api), by=splitter)
 
 
 def group_of(stack: Stack, project: Project, api: ManifestApi, number: int) -> str:

@@ -64,6 +64,8 @@ def add_splitter_stack(app: Construct, project: Project, splitter: ManifestSplit
     from cdk_app.splitter import add_splitter
 
     add_splitter(stack, project, splitter)
+    names = ",".join(split.name for split in splitter.splits)
+    CfnOutput(stack, "Splits", value=names, description="The APIs that requests go to: none of them is deleted before this")
     return stack
 
 

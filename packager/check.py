@@ -191,7 +191,7 @@ def _rights(api: CheckedApi, source: bytes) -> Iterator[Problem]:
     spec, serve = api.spec, api.spec.served
     grants = s3_grants(serve)
     for grant in grants:
-        message = f"grants reading s3://{grant.bucket}/{grant.prefix}*, because {grant.reason} names it"
+        message = f"grants reading s3://{grant.bucket}/{grant.keys}, because {grant.reason} names it"
         yield spec.problem(grant.reason, "deploy.grant", message, severity="note")
     if grants or spec.deploy.permissions or api.context is None:
         return

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from packager.endpoints import loses_its_steps
+from packager.limits import GATEWAY_S
 from packager.manifest import Target
 from packager.problem import Problem
 from packager.spec import ApiSpec
+from runtime_handler.contract import IDLE_S
 
 Class = Literal["honoured", "approximated", "refused"]
 
@@ -74,7 +76,8 @@ APPROXIMATED: Mapping[Target, Mapping[str, str]] = {
         **_TARGET_TRACKING,
         "deploy.package": "ECS runs images only",
         "deploy.memory": "ECS tasks are sized by compute.mem",
-        "deploy.timeout": "a request to ECS ends when the gateway gives up, after 30 s",
+        "deploy.timeout": f"a request to ECS ends when nobody waits any more: the HTTP API after {GATEWAY_S} s, or, with "
+        f"api_gateway: none, the load balancer after {IDLE_S} s",
         "deploy.instance_type": "APIs without an accelerator run on Fargate, which has no instance types",
         "deploy.ephemeral_storage": "ECS tasks have /tmp in a volume of their own",
         "deploy.snap_start": "only Lambda has snapshots",

@@ -14,9 +14,9 @@ _SECRET_NAME = re.compile(r"SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE_KEY|AC
 
 def a_token_has_an_issuer(api: ApiSpec) -> Iterator[Fault]:
     """`auth: jwt` names issuer and audience."""
-    auth = api.deploy.auth
+    auth, needs = api.deploy.auth, ("deploy.auth.type", "deploy.auth.issuer", "deploy.auth.audience")
     if auth.type == "jwt" and (auth.issuer is None or not auth.audience):
-        yield Fault("deploy.auth", "deploy.incomplete_jwt", "jwt needs an issuer and an audience", ("deploy.auth.type",))
+        yield Fault("deploy.auth", "deploy.incomplete_jwt", "jwt needs an issuer and an audience", needs)
 
 
 def a_lone_star_has_a_reason(api: ApiSpec) -> Iterator[Fault]:

@@ -18,12 +18,28 @@ _SECRET = Pattern(
     code="deploy.invalid_secret",
     allows="write an ARN, ssm:/parameter/name or secretsmanager:name",
 )
+_ISSUER = Pattern(
+    regex=r"https://[^\s?#]+",
+    code="deploy.invalid_issuer",
+    allows="write the https:// address that the tokens' claim iss has, without a query",
+)
+_ACTION = Pattern(
+    regex=r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+",
+    code="deploy.invalid_action",
+    allows="write a service and an action of it, like s3:GetObject",
+)
+_RESOURCE = Pattern(
+    regex=r"\*|arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:.+",
+    code="deploy.invalid_resource",
+    allows="write an ARN like arn:aws:s3:::bucket/folder/*",
+)
+"""As in IAM's policies ("Grammar of the IAM JSON policy language"), which are refused for anything else."""
 
 _AUTH_TYPES = Choice(("none", "iam", "jwt"))
 AUTH = Section(
     (
         Field("type", _AUTH_TYPES, "who may call the API", required=True, placeholder="none"),
-        Field("issuer", Text(what="an https:// address"), "issuer of the tokens (jwt)"),
+        Field("issuer", Text(what="an https:// address", patterns=(_ISSUER,)), "issuer of the tokens (jwt)"),
         Field("audience", ListOf(Text(), least=1), "audiences that are accepted (jwt)"),
     )
 )
@@ -37,8 +53,20 @@ THROTTLE = Section(
 
 PERMISSION = Section(
     (
-        Field("actions", ListOf(Text(what="an action like s3:GetObject"), least=1), "IAM actions", required=True, placeholder=()),
-        Field("resources", ListOf(Text(what="an ARN"), least=1), "ARNs that they are allowed on", required=True, placeholder=()),
+        Field(
+            "actions",
+            ListOf(Text(what="an action like s3:GetObject", patterns=(_ACTION,)), least=1),
+            "IAM actions",
+            required=True,
+            placeholder=(),
+        ),
+        Field(
+            "resources",
+            ListOf(Text(what="an ARN", patterns=(_RESOURCE,)), least=1),
+            "ARNs that they are allowed on",
+            required=True,
+            placeholder=(),
+        ),
         Field("reason", Text(), "why; needed where a * stands alone"),
     )
 )

@@ -1,7 +1,8 @@
 """What stands between callers and an API has limits of its own, and so has the account; said before anything is deployed.
 
 Sources: API Gateway's quotas of HTTP APIs (30 s for an integration), Elastic Load Balancing's page on Lambda functions
-as targets (1 MB for the body of a request and of an answer), InvokeEndpoint in SageMaker's API (60 s, 6,291,456 bytes),
+as targets (1 MB for the body of a request and of an answer), its quotas of Application Load Balancers (5 target groups for
+an action), PathPatternConfig in its API (128 characters), InvokeEndpoint in SageMaker's API (60 s, 6,291,456 bytes),
 Lambda's quotas (1,000 concurrent executions in a region, which AWS raises when asked) and its page "Configuring reserved
 concurrency" (100 of them cannot be reserved).
 """
@@ -9,11 +10,14 @@ concurrency" (100 of them cannot be reserved).
 from collections.abc import Iterator, Mapping, Sequence
 
 from packager.fault import Fault
+from packager.function_limits import function_limits
 from packager.manifest import Target
 from packager.spec import ApiSpec
 
 GATEWAY_S = 30
 BALANCED_LAMBDA_MB = 1
+MOST_PATH = 128
+MOST_SPLITS = 5
 ENDPOINT_S = 60
 ENDPOINT_MB = 6
 ACCOUNT_CONCURRENCY = 1_000
@@ -25,7 +29,7 @@ def gateway_waits(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault
     timeout, public = api.deploy.timeout_s, api.networking.api_gateway == "public"
     if timeout is not None and timeout > GATEWAY_S and public and targets.get(api.name) != "sagemaker":
         wait = f"callers get 503 after the {GATEWAY_S} s that the HTTP API waits, not {timeout:g}"
-        message = f"{wait}; api_gateway: none has no such limit"
+        message = f"{wait}; past it, with api_gateway: none, there is time for that"
         yield Fault("deploy.timeout", "deploy.gateway_timeout", message, severity="warning")
 
 
@@ -62,6 +66,30 @@ def split_functions(splitter: ApiSpec, targets: Mapping[str, Target]) -> Iterato
             yield Fault(f"apis[{number}].name", "deploy.split_payload", message, severity="warning")
 
 
+def rules_fit_the_balancer(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
+    """What leads to a service, or to all APIs of a splitter, is one rule of the load balancer's."""
+    endpoint = api.networking.endpoint
+    if (targets.get(api.name) == "ecs" or api.splits) and len(endpoint) > MOST_PATH:
+        message = f"has {len(endpoint)} characters, and the load balancer's rules take paths of {MOST_PATH}; choose a shorter one"
+        yield Fault("networking.endpoint", "deploy.balanced_endpoint", message)
+    if len(api.splits) > MOST_SPLITS:
+        message = f"names {len(api.splits)} APIs, and a rule of the load balancer's splits between {MOST_SPLITS} at most"
+        yield Fault("apis", "deploy.too_many_splits", message)
+
+
+def split_sleepers(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[tuple[ApiSpec, Fault]]:
+    """A service without replicas is woken by calls that the HTTP API counts; those of a splitter inside the network are not."""
+    sleeping = {api.name for api in apis if targets.get(api.name) == "ecs" and api.autoscaling.min_replicas == 0}
+    for splitter in apis:
+        for number, split in enumerate(splitter.splits):
+            if split.name in sleeping and split.weight and splitter.networking.api_gateway == "none":
+                message = (
+                    f'"{split.name}" may have 0 replicas, and no call of a splitter with api_gateway: none would wake it; '
+                    "give it at least 1, or the splitter api_gateway: public"
+                )
+                yield splitter, Fault(f"apis[{number}].name", "deploy.cannot_wake", message, ("networking.api_gateway",))
+
+
 def endpoint_door(api: ApiSpec, targets: Mapping[str, Target]) -> Iterator[Fault]:
     """SageMaker's endpoints are called past everything that the project has."""
     if targets.get(api.name) == "sagemaker":
@@ -90,6 +118,9 @@ def limits(apis: Sequence[ApiSpec], targets: Mapping[str, Target]) -> Iterator[t
     for api in apis:
         doors = (*doors_are_the_gateways(api, targets), *endpoint_door(api, targets))
         waits = (*gateway_waits(api, targets), *waking_takes_minutes(api, targets))
-        for fault in (*waits, *doors, *split_functions(api, targets)):
+        rules = (*split_functions(api, targets), *rules_fit_the_balancer(api, targets))
+        mine = function_limits(api) if targets.get(api.name) == "lambda" else ()
+        for fault in (*waits, *doors, *rules, *mine):
             yield api, fault
+    yield from split_sleepers(apis, targets)
     yield from reservations_fit_the_account(apis, targets)

@@ -59,11 +59,20 @@ class Rollout(NamedTuple):
 
 
 class S3Grant(NamedTuple):
-    """Leave to list and read the objects of `bucket` whose key begins with `prefix` (empty: all), and why."""
+    """Leave to list and read the objects of `bucket` whose key begins with `prefix` (empty: all), and why.
+
+    `exact`: the one object of that key. It is found in the listing of its folder, which is allowed with it.
+    """
 
     bucket: str
     prefix: str
     reason: str
+    exact: bool = False
+
+    @property
+    def keys(self) -> str:
+        """The keys that may be read, as IAM writes them."""
+        return self.prefix if self.exact else f"{self.prefix}*"
 
 
 class Permission(NamedTuple):

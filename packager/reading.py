@@ -19,8 +19,9 @@ from packager.s3_models import ListKeys
 from packager.spec import ApiSpec
 from packager.tree import Node
 
-MAX_APIS = 500
-"""Entries in one file, many more than one project's stacks can be deployed from."""
+MAX_APIS = 100
+"""Entries in one file: the graphs of all must fit into the template of the shared stack (1 MB, CloudFormation quotas), and all
+may be services, of which a load balancer has one target group each (100, which AWS raises for nobody: its quotas)."""
 
 
 class Reading(NamedTuple):
@@ -104,7 +105,7 @@ def _drafts(root: Node, file: str, problems: list[Problem]) -> Iterator[_Draft]:
         message = 'must be a list with one entry per API; begin each entry with "- "'
         problems.append(Problem(severity="error", code="spec.malformed_config", file=file, line=1, path="", message=message))
     if len(entries) > MAX_APIS:
-        message = f"holds {len(entries):,} entries; {MAX_APIS} are the most in one file"
+        message = f"holds {len(entries):,} entries; {MAX_APIS} are the most in one project: move some to another folder"
         problems.append(Problem(severity="error", code="cxpack.too_large", file=file, line=1, path="", message=message))
         return
     known = homes()

@@ -28,6 +28,9 @@ a variable to an ARN, `ssm:/parameter/name` or `secretsmanager:name`."""
 METRICS_NAME = "CXPACK_METRICS_NAME"
 """Environment variable that the stacks set: the value of the dimension APIName. Unset, it is the API's name, which other
 projects and environments of the same account may have too."""
+IDLE_S = 900
+"""How long the stacks' load balancer keeps a connection on which nothing moves, and so the longest that it waits for an answer:
+as long as `deploy.timeout` may be. The runtime keeps its connections longer than that."""
 METRICS: Mapping[str, str] = {
     "StatusCode": "Count",
     "Latency": "Milliseconds",

@@ -19,12 +19,14 @@ class Capacity:
     """`service` and `task`: what the choice adds to the two resources; `before`: what a service needs to exist.
 
     `target_type`: what the load balancer sends requests to, a task's address (`ip`) or an instance's port (`instance`).
+    `rebalances`: whether ECS may move tasks to even out the availability zones.
     """
 
     cluster: str
     compatibility: str
     network_mode: str
     target_type: str
+    rebalances: bool
     service: Mapping[str, Any]
     task: Mapping[str, Any] = field(default_factory=dict)
     before: tuple[CfnResource, ...] = ()
@@ -40,6 +42,7 @@ def on_fargate(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
         compatibility="FARGATE",
         network_mode="awsvpc",
         target_type="ip",
+        rebalances=True,
         service={
             "launch_type": "FARGATE",
             "platform_version": "LATEST",

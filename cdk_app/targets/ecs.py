@@ -33,7 +33,8 @@ def add_service(stack: Stack, project: Project, api: ManifestApi) -> Integration
             deployment_circuit_breaker=ecs.CfnService.DeploymentCircuitBreakerProperty(enable=True, rollback=True),
             alarms=ecs.CfnService.DeploymentAlarmsProperty(alarm_names=[alarm.ref], enable=True, rollback=True),
         ),
-        availability_zone_rebalancing="ENABLED" if api.rollout.max_healthy_percent > 100 else "DISABLED",
+        # Said in either case: a service that is created without a word about it is one that rebalances.
+        availability_zone_rebalancing="ENABLED" if capacity.rebalances and api.rollout.max_healthy_percent > 100 else "DISABLED",
         health_check_grace_period_seconds=START_S,
         load_balancers=[
             ecs.CfnService.LoadBalancerProperty(container_name=CONTAINER, container_port=PORT, target_group_arn=group.ref)

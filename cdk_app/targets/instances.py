@@ -27,6 +27,8 @@ IMAGES = "/aws/service/ecs/optimized-ami/amazon-linux-2023/{kind}/recommended/im
 """The parameter that AWS keeps pointing at its newest ECS-optimized image of a kind: gpu, neuron."""
 DISK_GIB = 100
 """Images with CUDA are 10 GB and more, and the models of several versions lie beside them."""
+RESERVED = ("aws", "ecs", "fargate")
+"""How the name of a capacity provider may not begin (CreateCapacityProvider)."""
 
 
 def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
@@ -34,6 +36,10 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
 
     Deleting goes against the arrows: service, association, provider, group, template, cluster. Nothing protects the
     instances from scaling in, or the group could not be deleted.
+
+    Tasks fill one instance before they start another, which ECS does not do for a service that it balances over zones: that
+    one's first placement strategy, if any, is the spread over them ("Balancing an Amazon ECS service across Availability
+    Zones"; the CDK's Ec2Service refuses any other).
     """
     size = api.size
     assert isinstance(size, EcsSize)
@@ -44,6 +50,7 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
     provider = ecs.CfnCapacityProvider(
         stack,
         "CapacityProvider",
+        name=provider_name(stack, group),
         auto_scaling_group_provider=ecs.CfnCapacityProvider.AutoScalingGroupProviderProperty(
             auto_scaling_group_arn=group.ref,
             managed_draining="ENABLED",
@@ -65,6 +72,7 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
         compatibility="EC2",
         network_mode="bridge",
         target_type="instance",
+        rebalances=False,
         service={
             "capacity_provider_strategy": [
                 ecs.CfnService.CapacityProviderStrategyItemProperty(capacity_provider=provider.ref, weight=1)
@@ -80,6 +88,14 @@ def on_instances(stack: Stack, project: Project, api: ManifestApi) -> Capacity:
         },
         before=(association,),
     )
+
+
+def provider_name(stack: Stack, group: autoscaling.CfnAutoScalingGroup) -> str | None:
+    """None for CloudFormation's own, which begins with the stack's; a name of ours where that is one ECS reserves.
+
+    The group is named in it: a provider is replaced when its group is, and the old one stands until the new one does.
+    """
+    return Fn.join("-", ["cp", group.ref]) if stack.stack_name.lower().startswith(RESERVED) else None
 
 
 def add_template(

@@ -1,4 +1,8 @@
-"""`cxpack delete`: a deployed API's stack, removed."""
+"""`cxpack delete`: a deployed API's stack, removed, unless a TrafficSplitter needs it.
+
+As in Cortex: there was nowhere to send its share to, and here the splitter's rule names the target group of a service, which
+no load balancer lets go of while one does (DeleteTargetGroup).
+"""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -24,6 +28,13 @@ def run(arguments: Namespace) -> int:
         standing = {api.name: api for api in deployed_apis(project_name(arguments.file.parent), arguments.env)}
         if arguments.api not in standing:
             return fail(f"no API {arguments.api} is deployed; there are: {', '.join(standing) or 'none'}")
+        splitters = [api.name for api in standing.values() if arguments.api in api.splits]
+        if splitters:
+            names = " and ".join(splitters)
+            return fail(
+                f"{arguments.api} cannot be deleted while requests are split to it by {names}; "
+                f"delete {names} first, or deploy {names} without it"
+            )
         stack = standing[arguments.api].stack
         if not (arguments.yes or _agreed(stack)):
             say("nothing was deleted")

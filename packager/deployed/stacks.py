@@ -1,13 +1,12 @@
 """The project's stacks in an account: which there are, what they run, and their removal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from packager.deployed.session import client
 
-SHARED = "shared"
 VERSIONED = {"AWS::Lambda::Version": "version", "AWS::ECS::TaskDefinition": "revision"}
 """Resource whose ARN ends in a number that tells deployments apart -> what AWS calls the number."""
 
@@ -17,6 +16,7 @@ class DeployedApi:
     """One API's stack. `status` is CloudFormation's, `version` that of the function or task definition, None if neither.
 
     `cost` is the estimate that was made when it was deployed, None for a TrafficSplitter and for what older versions deployed.
+    `splits`: the APIs that a TrafficSplitter sends requests to.
     """
 
     name: str
@@ -26,6 +26,7 @@ class DeployedApi:
     url: str | None
     version: str | None
     cost: str | None
+    splits: tuple[str, ...] = ()
 
 
 def stack_name(project: str, environment: str, api: str) -> str:
@@ -34,18 +35,16 @@ def stack_name(project: str, environment: str, api: str) -> str:
 
 
 def deployed_apis(project: str, environment: str) -> list[DeployedApi]:
-    """Every API stack that carries the project's tag, by name, also of APIs that the file no longer has.
+    """Every API stack that carries the tags of the project and the environment, by name, also of APIs not in the file any more.
+
+    A stack's name does not tell: that of an environment's API may begin as those of another environment do.
 
     Raises AwsError.
     """
-    prefix = stack_name(project, environment, "")
     with client("cloudformation") as cloudformation:
+        found = _stacks(cloudformation, {"cxpack:project": project, "cxpack:environment": environment})
         return sorted(
-            (
-                _api(cloudformation, stack, stack["StackName"].removeprefix(prefix))
-                for stack in _stacks(cloudformation, project)
-                if stack["StackName"].startswith(prefix) and stack["StackName"] != prefix + SHARED
-            ),
+            (_api(cloudformation, stack, tags["cxpack:api"]) for stack, tags in found if "cxpack:api" in tags),
             key=lambda api: api.name,
         )
 
@@ -60,11 +59,13 @@ def delete_stack(stack: str) -> None:
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack)
 
 
-def _stacks(cloudformation: Any, project: str) -> Iterator[dict[str, Any]]:
+def _stacks(cloudformation: Any, wanted: Mapping[str, str]) -> Iterator[tuple[dict[str, Any], Mapping[str, str]]]:
+    """The stacks that have the wanted tags among theirs, with all of those."""
     for page in cloudformation.get_paginator("describe_stacks").paginate():
         for stack in page["Stacks"]:
-            if {"Key": "cxpack:project", "Value": project} in stack.get("Tags", []):
-                yield stack
+            tags = {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}
+            if wanted.items() <= tags.items():
+                yield stack, tags
 
 
 def _api(cloudformation: Any, stack: dict[str, Any], name: str) -> DeployedApi:
@@ -78,6 +79,7 @@ def _api(cloudformation: Any, stack: dict[str, Any], name: str) -> DeployedApi:
         url=outputs.get("Url"),
         version=_version(resources),
         cost=outputs.get("Cost"),
+        splits=tuple(filter(None, outputs.get("Splits", "").split(","))),
     )
 
 

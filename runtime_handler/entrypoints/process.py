@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from runtime_handler.admission import Gate
 from runtime_handler.app import App, Run
 from runtime_handler.asgi import Asgi, BrokenOff
+from runtime_handler.contract import IDLE_S
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
 from runtime_handler.entrypoints.direct import DirectProtocol
@@ -35,8 +36,8 @@ DRAIN_S = 24
 """How long requests in flight may take after SIGTERM; ECS and SageMaker kill after 30 s."""
 CANCEL_S = 25
 """When what still runs on the loop is cancelled."""
-KEEP_ALIVE_S = 75
-"""Longer than the 60 s of a load balancer, which must be the one that closes an idle connection."""
+KEEP_ALIVE_S = IDLE_S + 15
+"""The load balancer must be the one that closes an idle connection: a request that it sends into one just closed gets 502."""
 
 log = logging.getLogger("cxpack")
 

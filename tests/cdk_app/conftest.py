@@ -142,7 +142,7 @@ def synthesize_manifest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..
         manifest = Manifest.load(path.read_text())
         context = {f"cxpack:{key}": value for key, value in settings.items()} | {"cxpack:manifest": str(path)}
         app = App(outdir=str(folder), auto_synth=False, builtin_cloud_formation_validation=False, context=context)
-        checked = Settings.of(context.get)
+        checked = Settings.of(context)
         add_stacks(app, Project(manifest, checked))
         write_assembly(app)
         prefix = f"{manifest.project}-{checked.environment}-"

@@ -60,7 +60,7 @@ def test_a_missing_zip_says_what_to_do(api_of: Any, project_in: Any, tmp_path: P
     manifest = Manifest(project="p", apis=(api,))
     path = project_in(tmp_path, manifest)
     (tmp_path / "iris/zip/packages.zip").unlink()
-    project = Project(manifest, Settings.of({"cxpack:manifest": str(path)}.get))
+    project = Project(manifest, Settings.of({"cxpack:manifest": str(path)}))
     with pytest.raises(ManifestError, match=r"packages\.zip is missing.*run `cxpack synth` again"):
         add_code(Stack(App(), "s"), project, api)
 

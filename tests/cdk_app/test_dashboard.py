@@ -1,13 +1,20 @@
 """What a project's dashboard shows, and that CloudWatch takes it."""
 
 import json
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from cdk_app.dashboard import MOST_WIDGETS
 from cdk_app.endpoint_metrics import NAMES
+from packager.manifest import Manifest
+from packager.reading import MAX_APIS
 from runtime_handler.contract import METRICS
 
 DASHBOARD = "AWS::CloudWatch::Dashboard"
+MOST_TEMPLATE_BYTES = 1_000_000
+"""Of a template in S3 ("Understand CloudFormation quotas": 1 MB; cfn-lint's E1002 counts the megabyte so)."""
 
 
 def body(properties: dict[str, Any]) -> Any:
@@ -103,3 +110,22 @@ def test_many_apis_take_more_dashboards(everything: Any, api_of: Any) -> None:
     made = Template.from_stack(stack).to_json()["Resources"]
     assert [one["Properties"]["DashboardName"] for one in made.values()] == ["p-dev", "p-dev-2"]
     assert all(0 < len(body(one["Properties"])["widgets"]) <= MOST_WIDGETS for one in made.values())
+
+
+@pytest.mark.parametrize(
+    ("on", "monitoring"), [("fargate", "regression"), ("endpoint", "regression"), ("lambda", "classification")]
+)
+def test_the_shared_template_has_room_for_a_full_file(tmp_path: Path, api_of: Any, on: str, monitoring: str) -> None:
+    """As many APIs as `check` takes, with the longest names and the most graphs: CloudFormation takes a megabyte."""
+    from aws_cdk import App  # after the Node of the tests is found
+
+    from cdk_app.project import Project
+    from cdk_app.settings import Settings
+    from cdk_app.stacks import add_shared_stack
+
+    apis = tuple(api_of(f"a-{number:040}", on, monitoring=monitoring) for number in range(MAX_APIS))
+    app = App(outdir=str(tmp_path), auto_synth=False, builtin_cloud_formation_validation=False)
+    add_shared_stack(app, Project(Manifest(project="p" * 40, apis=apis), Settings(environment="e" * 32)))
+    app.synth()
+    [template] = tmp_path.glob("*.template.json")
+    assert template.stat().st_size < MOST_TEMPLATE_BYTES

@@ -89,3 +89,13 @@ def test_another_manifest_is_named_by_context(tmp_path: Path, project_in: Any, a
     done = run_app(tmp_path, CDK_OUTDIR=str(tmp_path / "assembly"), CDK_CONTEXT_JSON=json.dumps(context))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "assembly" / "q-prod-iris.template.json").exists()
+
+
+def test_a_misspelled_key_is_one_sentence(tmp_path: Path, project_in: Any, api_of: Any) -> None:
+    """Whoever meant another environment does not deploy into the default one."""
+    project_in(tmp_path / "cxpack.out", Manifest(project="p", apis=(api_of(),)))
+    context = {"cxpack:enviroment": "prod"}
+    done = run_app(tmp_path, CDK_OUTDIR=str(tmp_path / "assembly"), CDK_CONTEXT_JSON=json.dumps(context))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "there is no context key cxpack:enviroment" in done.stderr
+    assert not list((tmp_path / "assembly").glob("*"))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from cdk_app.permissions import read_models
 from packager.manifest import S3Grant
 
@@ -19,6 +21,20 @@ def test_models_are_read_below_their_prefix_alone() -> None:
     assert listing["Action"] == ["s3:ListBucket"]
     assert listing["Resource"][0].endswith(":s3:::b")
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "models/iris/*"}}
+
+
+@pytest.mark.parametrize(
+    ("key", "condition"),
+    [
+        ("models/net.onnx", {"StringLike": {"s3:prefix": ["models/net.onnx", "models/"]}}),
+        ("net.onnx", {"StringLikeIfExists": {"s3:prefix": ["net.onnx", ""]}}),
+    ],
+)
+def test_one_object_is_read_and_found_in_its_folder(key: str, condition: dict[str, Any]) -> None:
+    """The runtime looks for a lone file in the listing of the folder that it is in; at the top, that listing has no prefix."""
+    objects, listing = read_models([S3Grant(bucket="b", prefix=key, reason="model_path", exact=True)])
+    assert objects["Resource"][0].endswith(f":s3:::b/{key}")
+    assert listing["Condition"] == condition
 
 
 def test_a_function_may_log_and_read_its_models(everything: Any) -> None:

@@ -12,7 +12,7 @@ VPC = {"id": "vpc-1", "cidr": "10.1.0.0/16", "subnets": ["subnet-1", "subnet-2"]
 
 
 def settings(**context: Any) -> Settings:
-    return Settings.of({f"cxpack:{key}": value for key, value in context.items()}.get)
+    return Settings.of({f"cxpack:{key}": value for key, value in context.items()})
 
 
 def test_nothing_need_be_said() -> None:
@@ -35,6 +35,19 @@ def test_values_are_taken_from_cdk_json_and_from_the_command_line() -> None:
     assert settings(manifest="out/manifest.json").manifest == Path("out/manifest.json")
 
 
+def test_other_programs_keys_and_nulls_are_passed_over() -> None:
+    """The context is everybody's; the bootstrap's qualifier in it is the CDK's own."""
+    context = {"@aws-cdk/core:bootstrapQualifier": "mine", "availability-zones:account=1": ["a"], "cxpack:env": None}
+    assert Settings.of(context) == Settings(qualifier="mine")
+
+
+def test_a_key_that_there_is_not_is_named_beside_those_that_there_are() -> None:
+    """A misspelled one would leave a choice at its default, and stacks of another name."""
+    with pytest.raises(SettingsError, match="no context key cxpack:enviroment nor cxpack:; those that there are: ") as raised:
+        settings(enviroment="prod", **{"": 1})
+    assert all(f"cxpack:{key}" in str(raised.value) for key in KEYS)
+
+
 def test_build_secrets_are_files(tmp_path: Path) -> None:
     """Absolute, so that the build may run anywhere."""
     (tmp_path / "pip.conf").write_text("[global]\n")
@@ -46,6 +59,7 @@ def test_build_secrets_are_files(tmp_path: Path) -> None:
     [
         ("env", "a/b"),
         ("env", ""),
+        ("env", "dev-blue"),
         ("env", 3),
         ("manifest", 3),
         ("throttle", 5),
@@ -54,13 +68,27 @@ def test_build_secrets_are_files(tmp_path: Path) -> None:
         ("throttle", {"rate": "fast"}),
         ("throttle", {"burst": None}),
         ("throttle", {"speed": 5}),
+        ("throttle", '{"rate": NaN}'),
+        ("throttle", '{"burst": Infinity}'),
+        ("throttle", {"burst": 2.5}),
+        ("throttle", {"rate": True}),
+        ("throttle", {"rate": 10**400}),
         ("log_days", 8),
         ("log_days", "week"),
+        ("log_days", True),
         ("alarms_topic", "my-topic"),
         ("vpc", "vpc-1"),
         ("vpc", {"id": "vpc-1"}),
         ("vpc", VPC | {"subnets": ["subnet-1"]}),
         ("vpc", VPC | {"nat": True}),
+        ("vpc", VPC | {"subnets": "subnet-1,subnet-2"}),
+        ("vpc", VPC | {"subnets": ["subnet-1", 2]}),
+        ("vpc", VPC | {"subnets": None}),
+        ("vpc", VPC | {"id": 1}),
+        ("vpc", VPC | {"id": "my-vpc"}),
+        ("vpc", VPC | {"cidr": "10.1.0.0"}),
+        ("vpc", VPC | {"cidr": "10.1.0.0/33"}),
+        ("vpc", VPC | {"public": "false"}),
         ("zones", "us-east-1a"),
         ("zones", [1, 2]),
         ("cluster", "a b"),

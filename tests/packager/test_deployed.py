@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 import tests.cdk_app.aws  # noqa: F401 - teaches the server to keep the history of a parameter
 from packager.cli import main
 from packager.deployed.logs import Tail
+from packager.deployed.stacks import deployed_apis
 from packager.deployed.templates import history, previous
 from tests.builders import a_project, an_api
 
@@ -33,9 +34,9 @@ class Account:
     def client(self, service: str) -> Any:
         return boto3.client(service, endpoint_url=self.url, region_name=REGION)
 
-    def template(self, stack: str, value: str, logs: str, url: str) -> str:
+    def template(self, stack: str, value: str, logs: str, url: str, splits: str = "") -> str:
         """The text of a template, stored where `cdk deploy` stores it, with the address that the CDK app puts into it."""
-        project, environment, api = stack.split("-")
+        project, environment, api = stack.split("-", 2)
         address = f"https://s3.{REGION}.amazonaws.com/bootstrap/{value}.json"
         history = f"/cxpack/{project}/{environment}/templates/{api}"
         resources = {
@@ -45,18 +46,30 @@ class Account:
         if logs:
             resources["Logs"] = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": logs}}
         outputs = {"Url": {"Value": url or f"http://127.0.0.1:9/{value}"}, "Cost": {"Value": f"${len(value)} a month"}}
+        if splits:
+            outputs["Splits"] = {"Value": splits}
         text = json.dumps({"Resources": resources, "Outputs": outputs})
         self.client("s3").put_object(Bucket="bootstrap", Key=f"{value}.json", Body=text)
         return text
 
-    def deploy(self, stack: str, value: str, *, project: str = "shop", logs: str = "", url: str = "") -> None:
-        """Create or update a stack as `cdk deploy` does; `logs` names its log group, `url` is where its API is."""
-        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value, logs, url)}
+    def deploy(self, stack: str, value: str, *, logs: str = "", url: str = "", splits: str = "", **tags: str) -> None:
+        """Create or update a stack as `cdk deploy` does; `logs` names its log group, `url` is where its API is.
+
+        `splits`: the APIs behind a splitter.
+        """
+        arguments = {"StackName": stack, "TemplateBody": self.template(stack, value, logs, url, splits)}
         cloudformation = self.client("cloudformation")
         try:
             cloudformation.update_stack(**arguments)
         except cloudformation.exceptions.ClientError:
-            cloudformation.create_stack(**arguments, Tags=[{"Key": "cxpack:project", "Value": project}])
+            cloudformation.create_stack(**arguments, Tags=tags_of(stack, **tags))
+
+
+def tags_of(stack: str, **tags: str) -> list[dict[str, str]]:
+    """The tags that the CDK app gives a stack, by its name, where `tags` do not say otherwise; the shared one is no API's."""
+    project, environment, api = stack.split("-", 2)
+    told = {"project": project, "environment": environment, **({} if api == "shared" else {"api": api}), **tags}
+    return [{"Key": f"cxpack:{key}", "Value": value} for key, value in told.items()]
 
 
 @pytest.fixture
@@ -102,6 +115,26 @@ def test_get_shows_the_file_and_the_account_side_by_side(
     assert (entry["name"], entry["stack"], entry["in_file"], entry["cost"]) == ("one", "shop-dev-one", True, "$2 a month")
     assert entry["models"] is None
     assert "note: the models of one are not shown: http://127.0.0.1:9/v1 does not answer" in told.err
+
+
+def test_environments_of_one_account_stay_apart(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever stacks are called: those of dev-blue begin as those of dev do, and are nothing that dev could delete."""
+    account.deploy("shop-dev-blue-green", "v1")
+    account.deploy("shop-dev-blue-iris", "v2", environment="dev-blue", api="iris")
+    account.client("cloudformation").create_stack(
+        StackName="shop-dev-blue-shared",
+        TemplateBody=account.template("shop-dev-blue-shared", "s", "", ""),
+        Tags=tags_of("shop-dev-shared", environment="dev-blue"),
+    )
+
+    def names(environment: str) -> list[str]:
+        return [api.name for api in deployed_apis("shop", environment)]
+
+    assert (names("dev"), names("dev-blue")) == (["blue-green"], ["iris"])
+    for api in ("blue-iris", "blue-shared"):
+        assert main(["delete", api, "--yes"]) == 1
+    assert "there are: blue-green" in capsys.readouterr().err
+    assert names("dev-blue") == ["iris"]
 
 
 class _Says(BaseHTTPRequestHandler):
@@ -222,6 +255,24 @@ def test_delete_wants_a_yes_and_then_waits_for_the_end(account: Account, shop: P
     assert capsys.readouterr().out == "deleted one\n"
     assert main(["get", "one", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["status"] is None
+
+
+def test_an_api_that_a_splitter_needs_is_not_deleted(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """CloudFormation would fail half-way, or the splitter send requests nowhere; the splitter itself can always go."""
+    for api in ("one", "two", "three"):
+        account.deploy(f"shop-dev-{api}", "v1")
+    account.deploy("shop-prod-one", "v1")
+    account.deploy("shop-dev-half", "v1", splits="one,two")
+    account.deploy("shop-dev-all", "v1", splits="two")
+    assert main(["delete", "one", "--yes"]) == 1
+    assert "one cannot be deleted while requests are split to it by half; delete half first" in capsys.readouterr().err
+    assert main(["delete", "two", "--yes"]) == 1
+    assert "split to it by all and half" in capsys.readouterr().err
+    assert main(["delete", "three", "--yes"]) == 0
+    assert main(["delete", "one", "--env", "prod", "--yes"]) == 0
+    assert main(["delete", "half", "--yes"]) == 0
+    assert main(["delete", "one", "--yes"]) == 0
+    assert [api.name for api in deployed_apis("shop", "dev")] == ["all", "two"]
 
 
 @pytest.mark.parametrize("group", ["/cxpack/shop-dev/one", "/aws/sagemaker/Endpoints/shop-dev-one"])

@@ -13,14 +13,31 @@ from tests.builders import PREDICTOR, a_project, an_api
 
 def grants(**predictor: object) -> list[tuple[str, str, str]]:
     spec = ServeSpec(name="a", endpoint="/a", predictor=PredictorSpec(type="python", path="p.py", **predictor))  # type: ignore[arg-type]
-    return [(grant.bucket, grant.prefix, grant.reason) for grant in s3_grants(spec)]
+    return [(grant.bucket, grant.keys, grant.reason) for grant in s3_grants(spec)]
 
 
 def test_model_paths_are_granted() -> None:
     """One model path, several, or a folder of models; local ones need no grant."""
     paths = (ModelPath(name="a", path="s3://b/x/a/"), ModelPath(name="c", path="models/c"))
-    assert grants(models=ModelsSpec(paths=paths)) == [("b", "x/a/", "predictor.models")]
-    assert grants(models=ModelsSpec(dir="s3://b/all/")) == [("b", "all/", "predictor.models.dir")]
+    assert grants(models=ModelsSpec(paths=paths)) == [("b", "x/a/*", "predictor.models")]
+    assert grants(models=ModelsSpec(dir="s3://b/all/")) == [("b", "all/*", "predictor.models.dir")]
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("s3://b/models/text", "models/text/*"),
+        ("s3://b/models/text//", "models/text/*"),
+        ("s3://b//models/text/", "models/text/*"),
+        ("s3://b", "*"),
+        ("s3://b/", "*"),
+        ("s3://b/models/net.onnx", "models/net.onnx"),
+    ],
+)
+def test_a_models_grant_is_for_its_folder_or_its_file_alone(path: str, keys: str) -> None:
+    """What begins alike beside it is not granted: models/text is no leave for models/text-private."""
+    [grant] = grants(models=ModelsSpec(paths=(ModelPath(name="a", path=path),)))
+    assert grant == ("b", keys, "predictor.models")
 
 
 def test_what_config_and_env_name_is_granted() -> None:
@@ -28,16 +45,31 @@ def test_what_config_and_env_name_is_granted() -> None:
     config = {"bucket": "cortex-examples", "key": "sklearn/model.pkl", "more": [{"deep": "s3://d/e/f"}], "n": 3}
     assert grants(config=config, env={"WEIGHTS": "s3://w", "OTHER": "x"}) == [
         ("cortex-examples", "sklearn/model.pkl", "predictor.config.bucket"),
-        ("d", "e/f", "predictor.config.more[0].deep"),
-        ("w", "", "predictor.env.WEIGHTS"),
+        ("d", "e/f*", "predictor.config.more[0].deep"),
+        ("w", "*", "predictor.env.WEIGHTS"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "keys"),
+    [
+        ({"bucket": "b", "key": "a/model.pkl"}, "a/model.pkl"),
+        ({"bucket": "b", "key": "a/"}, "a/*"),
+        ({"bucket": "b", "key": ""}, "*"),
+        ({"bucket": "s3://b/", "key": "/a"}, "a"),
+        ({"bucket": "b", "prefix": "a"}, "a*"),
+    ],
+)
+def test_a_key_is_one_object_and_a_prefix_is_many(config: dict[str, str], keys: str) -> None:
+    """A key that ends in a slash is a folder."""
+    assert grants(config=config) == [("b", keys, "predictor.config.bucket")]
 
 
 def test_the_same_place_is_granted_once() -> None:
     """Two keys that name one prefix are one grant, sorted with the others."""
     assert grants(config={"b": "s3://z/1", "a": "s3://z/1", "c": "s3://a/1"}) == [
-        ("a", "1", "predictor.config.c"),
-        ("z", "1", "predictor.config.b"),
+        ("a", "1*", "predictor.config.c"),
+        ("z", "1*", "predictor.config.b"),
     ]
 
 
@@ -47,9 +79,10 @@ def found(folder: Path, code: str, cortex_yaml: str, **files: str) -> list[Probl
 
 def test_check_names_each_grant_and_why(tmp_path: Path) -> None:
     """A note at the key that caused it."""
-    [note] = found(tmp_path, "deploy.grant", an_api(predictor="config: {bucket: b, key: k}"))
-    assert note.severity == "note"
-    assert "s3://b/k*" in note.message
+    [one, many] = found(tmp_path, "deploy.grant", an_api(predictor="config: {bucket: b, key: k, more: s3://b/m}"))
+    assert (one.severity, many.severity) == ("note", "note")
+    assert "s3://b/k, because predictor.config.bucket names it" in one.message
+    assert "s3://b/m*, because predictor.config.more names it" in many.message
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from packager.check import check
 from tests.builders import a_project, an_api
 
@@ -12,6 +14,11 @@ def found(folder: Path, text: str, code: str) -> list[tuple[str, str | None, int
     return [(problem.severity, problem.path, problem.line) for problem in checked.problems if problem.code == code]
 
 
+def errors(folder: Path, text: str) -> list[tuple[str, str, int | None]]:
+    problems = check(a_project(folder, text)).problems
+    return [(problem.code, problem.path, problem.line) for problem in problems if problem.severity == "error"]
+
+
 def test_a_timeout_beyond_the_gateways_is_a_warning(tmp_path: Path) -> None:
     """The HTTP API answers first; past it, the function's own timeout holds."""
     public = an_api(deploy="{timeout: 60s}")
@@ -19,6 +26,19 @@ def test_a_timeout_beyond_the_gateways_is_a_warning(tmp_path: Path) -> None:
     assert found(tmp_path / "a", public, "deploy.gateway_timeout") == [("warning", "apis[0].deploy.timeout", 5)]
     assert found(tmp_path / "b", private, "deploy.gateway_timeout") == []
     assert found(tmp_path / "c", an_api(deploy="{timeout: 30s}"), "deploy.gateway_timeout") == []
+
+
+@pytest.mark.parametrize("gateway", ["public", "none"])
+def test_who_ends_a_request_to_a_service_depends_on_the_door(tmp_path: Path, gateway: str) -> None:
+    """Both are named where a timeout is written; the gateway's own warning is for those behind it."""
+    text = an_api(deploy="{target: ecs, timeout: 600s}", networking=f"{{api_gateway: {gateway}}}")
+    problems = check(a_project(tmp_path, text)).problems
+    [how] = [problem.message for problem in problems if problem.code == "cxpack.approximated"]
+    assert "the HTTP API after 30 s, or, with api_gateway: none, the load balancer after 900 s" in how
+    waits = [problem.message for problem in problems if problem.code == "deploy.gateway_timeout"]
+    assert ["past it, with api_gateway: none, there is time for that" in message for message in waits] == [True] * (
+        gateway == "public"
+    )
 
 
 def test_a_function_behind_a_splitter_has_small_bodies(tmp_path: Path) -> None:
@@ -77,3 +97,76 @@ def test_waking_a_service_takes_minutes(tmp_path: Path) -> None:
     checked = check(a_project(tmp_path / "d", an_api(autoscaling=asleep, compute="{gpu: 1}")))
     [note] = [problem.message for problem in checked.problems if problem.code == "deploy.waking"]
     assert "several minutes" in note
+
+
+@pytest.mark.parametrize(
+    ("target", "weight", "gateway", "refused"),
+    [("ecs", 30, "none", True), ("ecs", 0, "none", False), ("ecs", 30, "public", False), ("lambda", 30, "none", False)],
+)
+def test_a_splitter_that_nobody_can_count_wakes_nobody(
+    tmp_path: Path, target: str, weight: int, gateway: str, refused: bool
+) -> None:
+    """A service without replicas behind a splitter inside the network would answer 503 for ever; the split is named."""
+    apis = an_api("awake") + an_api("asleep", autoscaling="{min_replicas: 0}", deploy=f"{{target: {target}}}")
+    shares = f"    - {{name: awake, weight: {100 - weight}}}\n    - {{name: asleep, weight: {weight}}}\n"
+    splitter = f"- name: split\n  kind: TrafficSplitter\n  networking: {{api_gateway: {gateway}}}\n  apis:\n{shares}"
+    assert errors(tmp_path, apis + splitter) == ([("deploy.cannot_wake", "apis[2].apis[1].name", 16)] if refused else [])
+
+
+@pytest.mark.parametrize(("target", "refused"), [("lambda", True), ("auto", True), ("ecs", False)])
+def test_references_of_secrets_have_room_in_a_functions_variables(tmp_path: Path, target: str, refused: bool) -> None:
+    """Lambda measures all variables as one JSON object; ECS resolves secrets itself."""
+
+    def secrets(count: int) -> str:
+        arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-name-of-some-length-{:02}-AbCdEf"
+        references = ", ".join(f"SECRET_{number}: '{arn.format(number)}'" for number in range(count))
+        return an_api(deploy=f"{{target: {target}, secrets: {{{references}}}}}")
+
+    at = [("deploy.function_secrets", "apis[0].deploy.secrets", 5)]
+    assert errors(tmp_path / "a", secrets(37)) == []
+    assert errors(tmp_path / "b", secrets(38)) == (at if refused else [])
+
+
+@pytest.mark.parametrize(
+    ("steps", "refused"),
+    [
+        ("strategy: canary, interval: 33h", False),
+        ("strategy: canary, interval: 34h", True),
+        ("strategy: linear, percent: 50, interval: 33h", False),
+        ("strategy: linear, percent: 10, interval: 3h", False),
+        ("strategy: linear, percent: 10, interval: 4h", True),
+        ("strategy: linear, percent: 1", False),
+        ("strategy: all_at_once, interval: 100h", False),
+    ],
+)
+def test_traffic_moves_before_cloudformation_gives_up(tmp_path: Path, steps: str, refused: bool) -> None:
+    """From the first step to the last; an ECS service knows no steps."""
+    at = [("deploy.function_rollout", "apis[0].deploy.rollout.interval", 5)]
+    assert errors(tmp_path / "a", an_api(deploy=f"{{rollout: {{{steps}}}}}")) == (at if refused else [])
+    assert errors(tmp_path / "b", an_api(deploy=f"{{target: ecs, rollout: {{{steps}}}}}")) == []
+
+
+def test_endpoints_behind_the_load_balancer_are_short(tmp_path: Path) -> None:
+    """Those of services and of splitters are conditions of its rules; functions are routed by the HTTP API."""
+
+    def at(length: int) -> str:
+        return f"{{endpoint: /{'e' * (length - 1)}}}"
+
+    code = "deploy.balanced_endpoint"
+    assert errors(tmp_path / "a", an_api(networking=at(1000))) == []
+    assert errors(tmp_path / "b", an_api(networking=at(128), deploy="{target: ecs}")) == []
+    at_key = [(code, "apis[0].networking.endpoint", 5)]
+    assert errors(tmp_path / "c", an_api(networking=at(129), deploy="{target: ecs}")) == at_key
+    splitter = f"- name: split\n  kind: TrafficSplitter\n  networking: {at(129)}\n  apis: [{{name: echo, weight: 100}}]\n"
+    assert errors(tmp_path / "d", an_api() + splitter) == [(code, "apis[1].networking.endpoint", 7)]
+
+
+@pytest.mark.parametrize(("count", "refused"), [(5, False), (6, True)])
+def test_a_splitter_has_as_many_apis_as_a_rule_has_target_groups(tmp_path: Path, count: int, refused: bool) -> None:
+    """AWS raises that number for nobody."""
+    names = [f"api-{number}" for number in range(count)]
+    weights = [100 - 10 * (count - 1), *[10] * (count - 1)]
+    apis = ", ".join(f"{{name: {name}, weight: {weight}}}" for name, weight in zip(names, weights, strict=True))
+    text = "".join(map(an_api, names)) + f"- name: split\n  kind: TrafficSplitter\n  apis: [{apis}]\n"
+    path = f"apis[{count}].apis"
+    assert errors(tmp_path, text) == ([("deploy.too_many_splits", path, 4 * count + 3)] if refused else [])

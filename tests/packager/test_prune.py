@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from packager.cli import main
-from tests.packager.test_deployed import Account, account, shop
+from tests.packager.test_deployed import Account, account, shop, tags_of
 
 __all__ = ["account", "shop"]
 
@@ -38,7 +38,7 @@ class Functions:
         self._cloudformation.create_stack(
             StackName=stack,
             TemplateBody=json.dumps({"Resources": resources}),
-            Tags=[{"Key": "cxpack:project", "Value": "shop"}],
+            Tags=tags_of(stack),
         )
         [name] = [
             resource["PhysicalResourceId"]

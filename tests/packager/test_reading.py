@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from packager.reading import read_project, read_text
+from packager.reading import MAX_APIS, read_project, read_text
 from packager.spec import ApiSpec, Autoscaling, Compute, DeploySpec, Networking, UpdateStrategy
 from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec, MonitoringSpec, PredictorSpec, ServeSpec
+from tests.builders import an_api
 
 PREDICTOR = (
     "class PythonPredictor:\n    def __init__(self, config):\n        pass\n\n    def predict(self, payload):\n        return 1\n"
@@ -183,6 +184,14 @@ def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     assert str(problem) == f"{tmp_path}/cortex.yaml: no such file; run this in the folder of a cortex.yaml, or name the file"
     (problem,) = read_project(tmp_path).problems
     assert "is a folder" in problem.message
+
+
+@pytest.mark.parametrize(("count", "codes"), [(MAX_APIS, []), (MAX_APIS + 1, ["cxpack.too_large"])])
+def test_a_file_has_no_more_entries_than_can_be_deployed(count: int, codes: list[str]) -> None:
+    """Said at once, and of the file, not of each entry."""
+    reading = read_text("".join(an_api(f"api-{number}") for number in range(count)).encode(), "cortex.yaml")
+    assert [problem.code for problem in reading.problems] == codes
+    assert len(reading.apis) == (0 if codes else count)
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 5000])

@@ -63,6 +63,16 @@ def test_the_update_strategy_is_cortexs(everything: Any) -> None:
     assert everything.only("private", SERVICE)["AvailabilityZoneRebalancing"] == "DISABLED"
 
 
+@pytest.mark.parametrize("stack", SERVICES)
+def test_tasks_are_balanced_over_zones_only_where_placement_lets_them(everything: Any, stack: str) -> None:
+    """ECS refuses a service that asks for it with a placement strategy that does not begin with the zones."""
+    service = everything.only(stack, SERVICE)
+    first = next(iter(service.get("PlacementStrategies", [])), None)
+    by_zone = {"Field": "attribute:ecs.availability-zone", "Type": "spread"}
+    assert service["AvailabilityZoneRebalancing"] == "DISABLED" or first in (None, by_zone)
+    assert (first is None) == (stack not in ON_INSTANCES)
+
+
 def test_deploying_does_not_undo_the_autoscaler(everything: Any) -> None:
     """A wanted number in the template would be set again by every update."""
     for stack in SERVICES:
@@ -121,6 +131,18 @@ def test_instances_can_be_deleted_with_their_stack(everything: Any, stack: str) 
     provider = resources["CapacityProvider"]["Properties"]["AutoScalingGroupProvider"]
     assert provider["ManagedTerminationProtection"] == "DISABLED"
     assert resources["Instances"]["Properties"]["NewInstancesProtectedFromScaleIn"] is False
+
+
+@pytest.mark.parametrize("project", ["aws-models", "ecs", "fargate-demo"])
+def test_a_project_may_be_called_as_aws_calls_its_own_things(synthesize: Any, api_of: Any, project: str) -> None:
+    """ECS reserves such names; another is given then, and a new one with a new group, so that the provider can be replaced."""
+    name = synthesize(api_of("sentiment", "gpu"), project=project).only("sentiment", "AWS::ECS::CapacityProvider")["Name"]
+    assert name == {"Fn::Join": ["-", ["cp", {"Ref": "Instances"}]]}
+
+
+def test_capacity_providers_are_named_by_cloudformation(everything: Any) -> None:
+    """A name of ours in other stacks would replace what runs, and a group takes no second provider."""
+    assert "Name" not in everything.only("sentiment", "AWS::ECS::CapacityProvider")
 
 
 def references(value: Any) -> set[str]:
