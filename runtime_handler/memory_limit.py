@@ -4,18 +4,15 @@ A container's limit is its control group's (memory.max, or memory.limit_in_bytes
 AWS_LAMBDA_FUNCTION_MEMORY_SIZE, in MB, and the machine's memory ends all of them. Nothing is known of other systems.
 """
 
-import logging
 import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from runtime_handler.contract import MODELS_SHARE, ModelsSpec, ServeSpec
-
-log = logging.getLogger("cxpack")
+from runtime_handler.contract import MODELS_SHARE, ServeSpec
 
 LEAST = 1 / 4
-"""Of the limit, however much the process takes before its first model: so little memory is meant for little models."""
+"""Of the limit, however much the process takes beside its models: so little memory is meant for little models."""
 
 _MEMORY = Path("sys/fs/cgroup")
 
@@ -44,35 +41,10 @@ def share(spec: ServeSpec, limit: int | None) -> int | None:
     return None if limit is None or spec.accelerator != "cpu" else limit // spec.predictor.processes_per_replica
 
 
-def memory_room(models: ModelsSpec, memory: int | None) -> int | None:
-    """Bytes that the models of a cache are to stay within, if nobody set a budget, so that no load ends the process.
-
-    `memory` is what the process may take, None: unknown. A budget of more is told.
-    """
-    if memory is None:
-        return None
-    room = room_for_models(memory, resident_bytes())
-    if models.cache_bytes is None:
-        log.info(
-            "loaded models may take %.0f MiB of this process's %.0f; deploy.cache_bytes sets another limit", *_mib(room, memory)
-        )
-        return room
-    if models.cache_bytes > room:
-        log.warning(
-            "deploy.cache_bytes lets loaded models take %.0f MiB; this process's %.0f MiB have room for %.0f: it may be killed",
-            *_mib(models.cache_bytes, memory, room),
-        )
-    return None
-
-
 def memory_left(spec: ServeSpec) -> float:
     """Bytes that the process may still take for files that are read whole; a user's own loader may map its, which take none."""
     memory = None if spec.predictor.type == "python" else share(spec, memory_limit())
     return math.inf if memory is None else memory - resident_bytes()
-
-
-def _mib(*sizes: int) -> tuple[float, ...]:
-    return tuple(size / (1 << 20) for size in sizes)
 
 
 def _limits(environ: Mapping[str, str], root: Path) -> Iterator[int]:

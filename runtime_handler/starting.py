@@ -10,11 +10,10 @@ from runtime_handler.contract import ModelsSpec, PredictorSpec
 from runtime_handler.errors import UserCodeError
 from runtime_handler.importing import describe, load_class
 from runtime_handler.lazy_models import LazyModels
-from runtime_handler.models.layout import Layout
 from runtime_handler.models.model import Models
 from runtime_handler.predictor import Predictor, check_class, constructor_arguments
 from runtime_handler.predictors import PREDICTORS
-from runtime_handler.predictors.base import Load, PredictorType
+from runtime_handler.predictors.base import PredictorType
 
 
 class OpenedModels(Models, Protocol):
@@ -24,8 +23,17 @@ class OpenedModels(Models, Protocol):
         """Scan once, and load what has to be loaded at start."""
 
 
-OpenModels = Callable[[ModelsSpec, Layout, Load], OpenedModels]
-"""Makes the manager of an API's models, not started."""
+class Opened:
+    """The models of one API, not started: `start` does that, and `stands` hears that the predictor is constructed."""
+
+    __slots__ = ("models", "stands", "start")
+
+    def __init__(self, models: Models, start: Callable[[], None], stands: Callable[[], None]) -> None:
+        self.models, self.start, self.stands = models, start, stands
+
+
+OpenModels = Callable[[ModelsSpec, PredictorType], Opened]
+"""Opens an API's models, which its predictor type loads."""
 
 
 def start_predictor(spec: PredictorSpec, project: Path, open_models: OpenModels) -> tuple[Predictor, Models | None]:
@@ -41,16 +49,18 @@ def start_predictor(spec: PredictorSpec, project: Path, open_models: OpenModels)
     allocate: Any = cls.__new__
     user_object = allocate(cls)
     arguments: dict[str, Any] = {"config": copy.deepcopy(spec.config), "job_spec": None}
+    opened: Opened | None = None
     models: LazyModels | None = None
     if spec.models is not None:
-        opened = predictor_type(spec, user_object)
-        manager = open_models(spec.models, opened.layout, opened.load)
-        models = LazyModels(manager, manager.start, opened.describe)
-        arguments[predictor_type.client_argument] = opened.client(models)
+        kind = predictor_type(spec, user_object)
+        opened = open_models(spec.models, kind)
+        models = LazyModels(opened.models, opened.start, kind.describe)
+        arguments[predictor_type.client_argument] = kind.client(models)
     try:
         user_object.__init__(**constructor_arguments(cls, arguments))
     except BaseException as error:  # the user's code may raise anything
         raise UserCodeError(f"{spec.path}: __init__ raised {describe(error)}", error) from error
-    if models is not None:
+    if opened is not None and models is not None:
         models.start()
+        opened.stands()
     return Predictor(user_object), models

@@ -13,15 +13,15 @@ from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
 from runtime_handler.logs import LogFormat
 from runtime_handler.metrics.emf_recorder import EmfRecorder, Sink, discard, write_to_stdout
-from runtime_handler.models.layout import Layout
-from runtime_handler.predictors.base import Load
 from runtime_handler.project import drop_stale_token, enter_project
 from runtime_handler.service import Service
-from runtime_handler.starting import OpenedModels
+from runtime_handler.starting import Opened, OpenedModels
 
 if TYPE_CHECKING:
+    from runtime_handler.memory_room import MemoryRoom
     from runtime_handler.models.manager import Manager
     from runtime_handler.models.places import Places
+    from runtime_handler.predictors.base import PredictorType
 
 
 def read_spec(settings: Settings) -> ServeSpec:
@@ -84,12 +84,24 @@ def _memory_left(spec: ServeSpec) -> float:
     return memory_left(spec)
 
 
+def _memory_room(spec: ServeSpec, models: ModelsSpec) -> "MemoryRoom | None":
+    from runtime_handler.memory_limit import memory_limit, share  # here, for most APIs have no cache
+    from runtime_handler.memory_room import MemoryRoom
+
+    memory = share(spec, memory_limit())
+    return None if memory is None else MemoryRoom(models, memory)
+
+
 SINKS: Mapping[LogFormat, Sink] = {"json": write_to_stdout, "text": discard}
 """Metric lines are for machines: who reads a terminal does not want them."""
 
 
-def compose(spec: ServeSpec, settings: Settings) -> Composed:
-    """The service of an API; from here on the process is the project's. Raises StartError when a secret cannot be read."""
+def compose(spec: ServeSpec, settings: Settings, *, imports_first: bool = False) -> Composed:
+    """The service of an API; from here on the process is the project's. Raises StartError when a secret cannot be read.
+
+    `imports_first` has what a cache's first load would import be imported at the start, where its memory can be measured:
+    for a server, which has time before it is ready.
+    """
     models = spec.predictor.models
     if settings.multi_model or (models is not None and models.cached):
         from runtime_handler.allocator import share_one_pool  # here, for most APIs have no cache
@@ -107,24 +119,20 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
     enter_project(project, spec.predictor, os.environ, stand_in=settings.model_store.parent / "projects" / spec.name)
     drop_stale_token(before, os.environ)
 
-    def open_models(models: ModelsSpec, layout: Layout, load: Load) -> OpenedModels:
+    def open_models(models: ModelsSpec, kind: "PredictorType") -> Opened:
         from runtime_handler.models.manager import open_manager  # here, for an API without models does without
         from runtime_handler.models.places import Places
         from runtime_handler.models.scan import Replica
 
-        room = None
-        if models.cached or settings.multi_model:
-            from runtime_handler.memory_limit import memory_limit, memory_room, share  # here, for most APIs have no cache
-
-            room = memory_room(models, share(spec, memory_limit()))
+        room = _memory_room(spec, models) if models.cached or settings.multi_model else None
         alone = spec.predictor.processes_per_replica == 1 or settings.poll_s == 0
         composed.places = Places(root)
-        composed.manager = open_manager(
+        composed.manager = manager = open_manager(
             models,
             api_name=spec.name,
             root=root,
-            layout=layout,
-            load=load,
+            layout=kind.layout,
+            load=kind.load,
             store=settings.model_store,
             settle_s=settings.settle_s,
             marker=settings.upload_marker,
@@ -132,14 +140,17 @@ def compose(spec: ServeSpec, settings: Settings) -> Composed:
             threads=spec.predictor.threads_per_process,
             places=composed.places,
             replica=None if alone else Replica(since=composed.since, poll_s=settings.poll_s),
-            memory_room=room,
+            memory_room=room.budget if room is not None else None,
             memory_left=partial(_memory_left, spec),
         )
-        if not settings.multi_model:
-            return composed.manager
-        from runtime_handler.sagemaker import InvokedModels  # here, for SageMaker alone has such endpoints
+        opened: OpenedModels = manager
+        if settings.multi_model:
+            from runtime_handler.sagemaker import InvokedModels  # here, for SageMaker alone has such endpoints
 
-        return InvokedModels(composed.manager)
+            opened = InvokedModels(manager)
+        if room is None:
+            return Opened(opened, opened.start, lambda: None)
+        return room.kept(opened, manager, kind.framework if imports_first else None)
 
     composed = Composed(Service(spec, project, open_models, recorder), recorder)
     return composed

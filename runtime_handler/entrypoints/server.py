@@ -19,7 +19,7 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code of the process. Raises StartError when it cannot begin to."""
     spec = read_spec(settings)
     listener = listen(settings.host, settings.port)
-    composed = compose(spec, settings)
+    composed = compose(spec, settings, imports_first=True)
     log.info("listening on %s port %d", *listener.getsockname()[:2])
     if spec.predictor.processes_per_replica == 1:
         return run_process(composed, settings, OwnListener(listener), ProcessGate(spec.max_replica_concurrency), samples=True)

@@ -186,25 +186,18 @@ class S3Source:
         import obstore
 
         path = folder + item.path
-        options: GetOptions = {"if_match": f'"{item.etag}"'} if item.etag else {}
-        whole = (start, end) == (0, item.size)
         try:
-            try:
-                ranged: GetOptions = options if whole else {**options, "range": (start, end)}
-                result = obstore.get(self._bucket.store, self._prefix + path, options=ranged)
-            except obstore.exceptions.GenericError as error:
-                if whole or "non-partial response" not in str(error):
-                    raise
-                if start > 0:
-                    return  # a server without ranges: the first part fetches the whole object
-                result = obstore.get(self._bucket.store, self._prefix + path, options=options)
-                end = item.size
+            result, end = self._part(path, item, start, end)
+            if result is None:
+                return
             if item.etag and (result.meta["e_tag"] or "").strip('"') != item.etag:
                 raise SourceChanged(f"{self}{path} is not what was listed")
             with (target / item.path).open("r+b", buffering=0) as file:
                 for chunk in result.stream():
                     start = _write(file.fileno(), chunk, start)
         except FileNotFoundError as error:
+            if error.errno is not None:
+                raise  # the system's, not obstore's: somebody removed the file that it was to be written to
             self._folders[item._replace(path=path)] = True  # should it be listed again, it is no file
             raise SourceChanged(f"{self}{path} is not what was listed") from error
         except obstore.exceptions.PreconditionError as error:
@@ -213,6 +206,22 @@ class S3Source:
             raise self._failure("cannot be read", path, error) from error
         if start != end:
             raise SourceError(f"{self}{path} ended {end - start} bytes early")
+
+    def _part(self, path: str, item: StoredObject, start: int, end: int) -> tuple[Any, int]:
+        """The answer to a GET of that part, and where it ends; None from a server without ranges, whose first is the whole."""
+        import obstore
+
+        options: GetOptions = {"if_match": f'"{item.etag}"'} if item.etag else {}
+        whole = (start, end) == (0, item.size)
+        try:
+            ranged: GetOptions = options if whole else {**options, "range": (start, end)}
+            return obstore.get(self._bucket.store, self._prefix + path, options=ranged), end
+        except obstore.exceptions.GenericError as error:
+            if whole or "non-partial response" not in str(error):
+                raise
+            if start > 0:
+                return None, end
+            return obstore.get(self._bucket.store, self._prefix + path, options=options), item.size
 
     def _failure(self, what: str, path: str, error: Exception) -> SourceError:
         text = str(error)

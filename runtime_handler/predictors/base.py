@@ -21,6 +21,8 @@ class PredictorType(Protocol):
     """The constructor argument that takes the client: python_client, tensorflow_client or onnx_client."""
     layout: Layout
     """Which files make one version of a model."""
+    framework: str | None
+    """The library that `load` imports; None: what is loaded is the user's affair."""
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:
         """`predictor` is the user's object, allocated, `__init__` not yet run (a python type loads with its `load_model`)."""

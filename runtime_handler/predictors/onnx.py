@@ -123,6 +123,7 @@ class OnnxPredictorType:
     class_name = "ONNXPredictor"
     client_argument = "onnx_client"
     layout = ONNX
+    framework = "onnxruntime"
     describe = None
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object

@@ -28,6 +28,7 @@ class PythonPredictorType:
     class_name = "PythonPredictor"
     client_argument = "python_client"
     layout = PYTHON
+    framework = None
     describe = None
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  the type needs no settings

@@ -140,6 +140,7 @@ class TensorFlowPredictorType:
     class_name = "TensorFlowPredictor"
     client_argument = "tensorflow_client"
     layout = TENSORFLOW
+    framework = "tensorflow"
 
     def __init__(self, spec: PredictorSpec, predictor: Any) -> None:  # noqa: ARG002  models load without the user's object
         models = spec.models

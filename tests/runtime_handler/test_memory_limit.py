@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from runtime_handler.contract import ModelsSpec
+from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec
 from runtime_handler.errors import NoCapacity, NoRoom
-from runtime_handler.memory_limit import memory_left, memory_limit, memory_room, resident_bytes, room_for_models, share
+from runtime_handler.memory_limit import memory_left, memory_limit, resident_bytes, room_for_models, share
+from runtime_handler.memory_room import MemoryRoom
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
 from tests.runtime_handler.harness import a_spec, serving, write_context
@@ -73,16 +74,44 @@ def test_processes_share_and_accelerators_have_their_own() -> None:
     assert share(spec._replace(accelerator="gpu"), 100) is None
 
 
-def test_a_cache_without_a_budget_gets_one(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cache_without_a_budget_gets_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A budget that was set stays, and is told when it is more than there is."""
     cached, memory = ModelsSpec(dir="s3://b/m", cache_size=8, disk_cache_size=8), 100_000 * MIB
-    derived = memory_room(cached, memory)
-    assert derived is not None
-    assert memory * 0.7 < derived < memory * 0.875
-    assert memory_room(cached, None) is None
+    derived = MemoryRoom(cached, memory)
+    assert derived.budget is not None
+    assert memory * 0.7 < derived.budget < memory * 0.875
+    derived.tell()
     assert caplog.records == []
-    assert memory_room(cached._replace(cache_bytes=memory), memory) is None
+    manager = a_manager(tmp_path, FakeBucket(Clock()), cache=(8, 8), cache_bytes=memory)
+    room = MemoryRoom(cached._replace(cache_bytes=memory), memory)
+    room.measure(manager)
+    room.tell()
+    assert (room.budget, manager.cache().memory.budget) == (None, memory)
     assert "deploy.cache_bytes lets loaded models take 100000 MiB; this process's 100000 MiB have room for" in caplog.text
+
+
+def test_what_is_taken_beside_models_lowers_the_budget_for_good(tmp_path: Path) -> None:
+    """What models count as is left out of what the process takes; a smaller budget that was set, for the disk too, stays."""
+    models = ModelsSpec(dir="s3://fake/models", cache_size=3, disk_cache_size=3)
+    bucket = FakeBucket(Clock(), {"models/a/1/model": "a" * (10 * MIB)})
+    manager = a_manager(tmp_path, bucket, cache=(3, 3))
+    manager.start()
+    readings = iter([100 * MIB, 100 * MIB, 113 * MIB, 213 * MIB, 113 * MIB, 113 * MIB])
+    room = MemoryRoom(models, 800 * MIB, lambda: next(readings))
+    before = budget_of(manager, room)
+    manager.get("a")
+    after = [budget_of(manager, room) for _ in range(3)]
+    assert [before, *after] == [600 * MIB, 600 * MIB, 500 * MIB, 500 * MIB]
+    limited = a_manager(tmp_path, bucket, cache=(3, 3), disk_cache_bytes=100 * MIB)
+    assert budget_of(limited, room) == 130 * MIB
+
+
+def budget_of(manager: Manager, room: MemoryRoom) -> int:
+    """Bytes for models in memory, now that what the process takes was measured."""
+    room.measure(manager)
+    budget = manager.cache().memory.budget
+    assert budget is not None
+    return budget
 
 
 def test_a_model_larger_than_an_estimate_has_the_memory_to_itself(tmp_path: Path) -> None:
@@ -246,6 +275,47 @@ def test_a_server_keeps_its_cache_within_its_memory(tmp_path: Path) -> None:
         peak = next(line for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if "VmHWM" in line)
     assert 1 <= used <= 4
     assert int(peak.split()[1]) * 1024 < 300 * MIB
+
+
+TAKES = """
+class PythonPredictor:
+    def __init__(self, config, python_client):
+        self.taken = [python_client.get_model() if step == "load" else b"x" * (100 << 20) for step in config["steps"]]
+
+    def load_model(self, model_path):
+        with open(model_path + "/model", "rb") as file:
+            return file.read()
+
+    def predict(self, payload):
+        return 1
+"""
+
+
+@pytest.mark.parametrize("steps", [["take"], ["take", "load"], ["load", "take"]], ids=" then ".join)
+def test_models_do_not_get_what_the_constructor_took(tmp_path: Path, steps: list[str]) -> None:
+    """100 MiB that it keeps, before it loads models itself or after, are none of those that models may take."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "model").write_bytes(b"m" * (20 * MIB))
+    path = ModelPath(name=SINGLE_MODEL, path=str(tmp_path / "models"))
+    models = ModelsSpec(paths=(path,), cache_size=2, disk_cache_size=2)
+    spec = a_spec(models=models, config={"steps": steps})
+    context = write_context(tmp_path / "context", {"predictor.py": TAKES}, spec)
+    environment = {"CXPACK_SETTLE_SECONDS": "0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "800"}
+    with serving(context, CXPACK_MODEL_STORE=str(tmp_path / "store"), **environment) as server:
+        memory = server.client.get("/-/status").json()["cache"]["memory"]
+        assert f"loaded models may take {memory['budget'] / MIB:.0f} MiB of this process's 800;" in server.stderr
+    assert memory["used"] == ("load" in steps)
+    assert 400 * MIB < memory["budget"] < 600 * MIB  # seven eighths less the 100, and less what Python and the server take
+
+
+def test_a_server_measures_what_its_framework_takes(tmp_path: Path) -> None:
+    """A cache loads nothing at the start; what its loads import is there all the same, before models get the rest."""
+    models = ModelsSpec(dir="models", cache_size=2, disk_cache_size=2)
+    predictor = "class ONNXPredictor:\n    def __init__(self, config, onnx_client): ...\n    def predict(self, payload): ..."
+    context = write_context(tmp_path / "context", {"predictor.py": predictor}, a_spec(type="onnx", models=models))
+    (context / "models").mkdir()
+    with serving(context, CXPACK_MODEL_STORE=str(tmp_path / "store")) as server:
+        assert "onnxruntime" in Path(f"/proc/{server.process.pid}/maps").read_text()
 
 
 def test_a_multi_model_endpoint_tells_when_its_memory_is_full(tmp_path: Path) -> None:

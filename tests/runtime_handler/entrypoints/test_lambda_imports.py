@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from runtime_handler.contract import ModelsSpec
 from tests.runtime_handler.emulator import http_api_event
-from tests.runtime_handler.harness import ECHO, clean_environment, write_context
+from tests.runtime_handler.harness import ECHO, a_spec, clean_environment, write_context
 
 SCRIPT = """
 import json, sys
@@ -28,3 +29,27 @@ def test_a_first_answer_without_a_loop_or_a_framework(tmp_path: Path) -> None:
     status, modules = json.loads(output.splitlines()[-1])
     assert status == 200
     assert not {"asyncio", "mangum", "starlette", "fastapi", "pydantic", "uvicorn", "boto3", "ssl"} & set(modules)
+
+
+ONNX = """
+class ONNXPredictor:
+    def __init__(self, config, onnx_client): ...
+
+    def predict(self, payload):
+        return payload
+"""
+
+
+def test_a_cache_imports_its_framework_with_its_first_load(tmp_path: Path) -> None:
+    """A function that has loaded no model yet has not waited for onnxruntime either."""
+    event = json.dumps(http_api_event("POST", "/iris", "", {"content-type": "application/json"}, b"7"))
+    models = ModelsSpec(dir="models", cache_size=2, disk_cache_size=2)
+    context = write_context(tmp_path / "context", {"predictor.py": ONNX}, a_spec(type="onnx", models=models))
+    (context / "models").mkdir()
+    environment = clean_environment(CXPACK_MODEL_STORE=str(tmp_path / "store"))
+    output = subprocess.run(
+        [sys.executable, "-c", SCRIPT, event], cwd=context, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    status, modules = json.loads(output.splitlines()[-1])
+    assert status == 200
+    assert not {"onnxruntime", "numpy"} & set(modules)

@@ -120,6 +120,18 @@ def test_a_disk_that_takes_a_part_of_an_object_is_heard(bucket: RemoteBucket, tm
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
+def test_an_object_whose_copy_is_removed_meanwhile_stays_listed(bucket: RemoteBucket, tmp_path: Path) -> None:
+    """Somebody who cleans up the disk says nothing about the store: the object is fetched again another time."""
+    bucket.put("m/a", b"text")
+    source = bucket.source("m")
+    [item] = source.list()
+    with pytest.raises(FileNotFoundError):
+        source._get("", tmp_path / "removed", item, 0, item.size)
+    assert source.list() == [item]
+    source.fetch([item], "", tmp_path)
+    assert (tmp_path / "a").read_bytes() == b"text"
+
+
 def test_folders_with_content_are_no_files_for_long(
     aws: None, moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
