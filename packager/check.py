@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from packager import compatibility, guards, placed_checks
+from packager import compatibility, guards, left_out, placed_checks
 from packager.bundle.rules import refusals
 from packager.context import BuildContext, assemble, pack_models
 from packager.counted_on import ACCESS_KEY
@@ -134,15 +134,16 @@ def _place(spec: ApiSpec, file: Path, project: Callable[[], Sequence[ProjectFile
     except Unplaceable as error:
         return CheckedApi(spec=spec), [spec.problem("compute", "resources.no_available_node_compute_limit", str(error))]
     checked = CheckedApi(spec=spec, placement=placement, context=context, base_image=image)
-    return checked, list(_findings(checked))
+    return checked, list(_findings(checked, file.parent))
 
 
 def _problem(spec: ApiSpec, fault: Fault) -> Problem:
     return spec.problem(fault.at, fault.code, fault.message, severity=fault.severity)
 
 
-def _faults(api: CheckedApi) -> Iterator[Fault]:
+def _faults(api: CheckedApi, project: Path) -> Iterator[Fault]:
     if api.context is not None:
+        yield from left_out.named_files(api.spec, api.context.sizes, project)
         yield from guards.findings(api.context.sizes.items())
         served, deploy = api.spec.served, api.spec.deploy
         glibc = FLAVOURS[served.predictor.type, served.accelerator].glibc
@@ -152,8 +153,8 @@ def _faults(api: CheckedApi) -> Iterator[Fault]:
             yield from refusals(api.spec, api.context.dependencies)
 
 
-def _findings(api: CheckedApi) -> Iterator[Problem]:
-    yield from (_problem(api.spec, fault) for fault in _faults(api))
+def _findings(api: CheckedApi, project: Path) -> Iterator[Problem]:
+    yield from (_problem(api.spec, fault) for fault in _faults(api, project))
     if api.placement is not None:
         yield from compatibility.problems(api.spec, api.placement.target)
         yield from (_problem(api.spec, fault) for fault in budget_fits(api.spec, api.placement.size))

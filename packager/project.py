@@ -73,6 +73,27 @@ def _belongs(entry: os.DirEntry[str], path: str) -> bool:
     return not (entry.is_dir() and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
 
 
+def why_left_out(root: Path, path: str) -> str:
+    """What keeps a file or folder that is there from being among the project's files: the rest of a sentence."""
+    ignored = ignore_rules(root)
+    parts = path.split("/")
+    for shown, name in (("/".join(parts[:count]), parts[count - 1]) for count in range(1, len(parts) + 1)):
+        folder = str(root / shown)
+        if not os.path.isdir(folder):  # noqa: PTH112 - as below
+            by, never = ignored(shown), _LEFT_OUT_FILE.match(name)
+        else:
+            by, never = ignored(f"{shown}/"), _LEFT_OUT_FOLDER.match(name)
+            if _has(folder, "pyvenv.cfg"):
+                return f"{shown}/ is a virtual environment"
+            if _is_output(folder):
+                return f"{shown}/ is an output folder of cxpack synth"
+        if by is not None:
+            return f"{shown} is matched by {by}"
+        if never:
+            return f"files and folders of the name {name} are never packed"
+    return f"{path} is packed as a model, apart from the code, or there is nothing to pack"
+
+
 def _has(folder: str, name: str) -> bool:
     return os.path.exists(os.path.join(folder, name))  # noqa: PTH110, PTH118 - as above
 

@@ -40,6 +40,9 @@ def predictor_file_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
         yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is matched by {by}, so it is not deployed")
     elif not (project.root / predictor.path).is_file():
         yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is a folder; name the Python file in it")
+    elif not predictor.path.endswith(".py"):
+        message = f"{predictor.path} does not end in .py, so that Python would not import it; rename it"
+        yield Fault(at, "files.file_does_not_exist", message)
     else:
         source = project.read(predictor.path)
         needs = ("predictor.type", "predictor.path", "predictor.models", "predictor.model_path")
