@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from packager.dependencies import INSTALLERS, dependency_files
 from packager.images import Flavour
+from packager.model_files import model_files
 from packager.project import ProjectFile
 from packager.spec import ApiSpec
 from runtime_handler.contract import ModelPath, ServeSpec
@@ -167,6 +168,4 @@ def _model_files(models: list[tuple[Path, str]]) -> Iterator[ContextFile]:
         if source.is_file():
             yield ContextFile(inside, source)
         else:
-            for file in sorted(source.rglob("*")):
-                if file.is_file():
-                    yield ContextFile(f"{inside}/{file.relative_to(source).as_posix()}", file)
+            yield from (ContextFile(f"{inside}/{file.path}", file.source) for file in model_files(source))

@@ -32,8 +32,8 @@ class ProjectFile(NamedTuple):
 class OutsideProject(Exception):
     """A symbolic link leads out of the project, or around in a circle."""
 
-    def __init__(self, path: str, target: Path) -> None:
-        super().__init__(f"{path} is a symbolic link to {target}, outside the project; copy what it points to into the project")
+    def __init__(self, path: str, target: Path, folder: str = "the project") -> None:
+        super().__init__(f"{path} is a symbolic link to {target}, outside {folder}; copy what it points to into {folder}")
         self.path = path
 
 

@@ -4,11 +4,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
+from itertools import islice
 
 from packager import dependency_checks, model_paths
 from packager.fault import Fault
+from packager.model_files import model_files
 from packager.predictor_class import Finding, examine, request_arguments
+from packager.project import OutsideProject
 from packager.project_folder import Project
 from packager.s3_models import NoListing, split_path
 from packager.spec import ApiSpec
@@ -113,7 +115,11 @@ def local_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[F
                 location.at, "spec.model_path_not_directory", f"{location.path} is a file; name the folder that holds it", needs
             )
         else:
-            found = _listed(path)
+            try:
+                found = sorted(file.path for file in islice(model_files(path), MOST_FILES))
+            except OutsideProject as error:
+                yield Fault(location.at, "cxpack.outside_project", f"{location.path.rstrip('/')}/{error}", needs)
+                continue
             if not found:
                 yield Fault(location.at, "spec.dir_is_empty", f"{location.path} is empty; export the model into it", needs)
             else:
@@ -172,23 +178,3 @@ CHECKS: Sequence[Check] = (
 def _findings(source: bytes, predictor_type: PredictorTypeName, has_models: bool) -> tuple[Finding, ...]:
     """The findings in a predictor file, which the APIs of a project often share."""
     return tuple(examine(source, predictor_type, has_models=has_models))
-
-
-def _listed(root: Path) -> list[str]:
-    """The files below a folder, relative to it, as the runtime lists them: links that leave it are passed over."""
-    real = os.path.realpath(root)
-    found: list[str] = []
-    waiting = [""]
-    while waiting and len(found) < MOST_FILES:
-        folder = waiting.pop()
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                path = f"{folder}{entry.name}"
-                target = os.path.realpath(entry.path) if entry.is_symlink() else None
-                if target is not None and os.path.commonpath((target, real)) != real:
-                    continue
-                if entry.is_dir():
-                    waiting.append(f"{path}/")
-                elif entry.is_file():
-                    found.append(path)
-    return sorted(found)
