@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,51 @@ def test_a_failing_write_leaves_the_old_output(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         synth(checked, tmp_path / "cxpack.out")
     assert tree(tmp_path / "cxpack.out") == before
+
+
+class Ended(BaseException):
+    """What Ctrl-C raises, wherever the program is."""
+
+
+@pytest.mark.parametrize("reason", [Ended, OSError])
+@pytest.mark.parametrize("moment", range(8))
+def test_an_end_between_any_two_renames_leaves_the_old_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, reason: type[BaseException]
+) -> None:
+    """Two APIs changed, one new, one gone: seven moves, and whichever is the last, all of them count or none."""
+    file = a_project(tmp_path, an_api("one") + an_api("two") + an_api("gone"))
+    out = tmp_path / "cxpack.out"
+    synthesize(file)
+    before = tree(out)
+    changed = "".join(an_api(name, predictor="config: {x: 1}") for name in ("one", "two", "new"))
+    file.write_text(changed)
+    checked, moves = check(file), 0
+    rename, replace = Path.rename, Path.replace
+
+    def ending(move: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def moved(path: Path, target: Path) -> Path:
+            nonlocal moves
+            moves += 1
+            if moves == moment + 1:
+                raise reason
+            return move(path, target)
+
+        return moved
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", ending(rename))
+        patched.setattr(Path, "replace", ending(replace))
+        if moment < 7:
+            with pytest.raises(reason):
+                synth(checked, out)
+        else:
+            synth(checked, out)
+    if moment < 7:
+        assert tree(out) == before
+        assert sorted(path.name for path in out.iterdir()) == ["gone", "manifest.json", "one", "two"]
+    else:
+        assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "new", "one", "two"]
+        assert synthesize(file).changed == dict.fromkeys(("one", "two", "new"), False)
 
 
 def test_running_a_context_does_not_make_it_changed(tmp_path: Path) -> None:
