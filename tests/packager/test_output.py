@@ -15,6 +15,7 @@ from packager.check import check
 from packager.output import NotOurs
 from packager.synth import Synthesis, synth
 from tests.builders import a_project, an_api
+from tests.packager.ordinary import cxpack, needs_permissions
 
 
 def synthesize(file: Path, out: Path | None = None) -> Synthesis:
@@ -126,6 +127,26 @@ def test_a_failing_write_leaves_the_old_output(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         synth(checked, tmp_path / "cxpack.out")
     assert tree(tmp_path / "cxpack.out") == before
+
+
+@needs_permissions
+def test_a_project_that_takes_no_cdk_json_gets_no_output_either(tmp_path: Path) -> None:
+    """Nothing was changed, as is said then."""
+    a_project(tmp_path / "shop")
+    (tmp_path / "shop").chmod(0o555)
+    result = cxpack("synth", "shop/cortex.yaml", "-o", "elsewhere", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.endswith("Permission denied: 'shop/cdk.json'; nothing was changed\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def test_no_cdk_json_stays_where_the_output_cannot_be_written(tmp_path: Path) -> None:
+    """Whatever is the reason."""
+    file = a_project(tmp_path / "shop")
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OSError, match="taken"):
+        synthesize(file, tmp_path / "taken")
+    assert not (tmp_path / "shop/cdk.json").exists()
 
 
 class Ended(BaseException):
