@@ -13,7 +13,7 @@ from typing import Any
 
 from packager.context import BuildContext, ContextFile
 from packager.manifest import Manifest
-from packager.staging import change
+from packager.staging import alone, change
 
 MANIFEST = "manifest.json"
 EPOCH = 315_532_800
@@ -29,6 +29,11 @@ def write_output(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]
 
     Raises NotOurs when a context would overwrite a folder that no manifest of ours names, OSError when the disk refuses.
     """
+    with alone(out, MANIFEST):
+        return _write(out, manifest, contexts)
+
+
+def _write(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]) -> dict[str, bool]:
     before = _entries(_read(out / MANIFEST), out)
     for context in contexts:
         if context.api not in before and (out / context.api).exists():
@@ -50,7 +55,6 @@ def _replace(out: Path, text: bytes, contexts: Sequence[BuildContext], gone: Ite
         write_contexts(folder, contexts)
         _write_file(manifest, text)
 
-    out.mkdir(parents=True, exist_ok=True)
     change(out, MANIFEST, fill, gone)
 
 

@@ -6,14 +6,38 @@ the new ones into their place, and the manifest is replaced last: until then the
     .staging-*/new/NAME        what will stand in the place of NAME
     .staging-*/old/NAME        what stood there; an empty folder where nothing did
     .staging-*/manifest.json   the new manifest: as long as it is here, the old one counts
+
+A process that is killed cannot undo anything; the next one does, which knows by the folder's lock that nobody is at it.
 """
 
+import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 PREFIX = ".staging-"
+
+
+@contextmanager
+def alone(out: Path, manifest: str) -> Iterator[None]:
+    """Have the folder `out` to oneself, made when it is missing: others wait. What a killed process left is put right first."""
+    import fcntl  # here: check has no output
+
+    out.mkdir(parents=True, exist_ok=True)
+    folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks: who has left what lies there is not known
+            yield
+            return
+        for staging in sorted(out.glob(f"{PREFIX}*")):
+            undo(out, staging, manifest)
+        yield
+    finally:
+        os.close(folder)
 
 
 def change(out: Path, manifest: str, fill: Callable[[Path, Path], None], gone: Iterable[str]) -> None:

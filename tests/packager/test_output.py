@@ -3,8 +3,10 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from packager.check import check
 from packager.output import NotOurs
+from packager.staging import alone
 from packager.synth import Synthesis, synth
 from tests.builders import a_project, an_api
 from tests.packager.ordinary import cxpack, needs_permissions
@@ -192,6 +195,63 @@ def test_an_end_between_any_two_renames_leaves_the_old_output(
     else:
         assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "new", "one", "two"]
         assert synthesize(file).changed == dict.fromkeys(("one", "two", "new"), False)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from packager.check import check
+from packager.synth import synth
+
+moves, rename, replace = 0, Path.rename, Path.replace
+
+def ending(move):
+    def moved(path, target):
+        global moves
+        moves += 1
+        if moves == int(sys.argv[1]):
+            os.kill(os.getpid(), int(sys.argv[2]))
+        return move(path, target)
+    return moved
+
+Path.rename, Path.replace = ending(rename), ending(replace)
+synth(check(Path("cortex.yaml")), Path("cxpack.out"))
+"""
+
+
+@pytest.mark.parametrize("moment", range(1, 8))
+def test_what_a_killed_synth_leaves_is_put_right_by_the_next(tmp_path: Path, moment: int) -> None:
+    """Nothing staged stays, and nothing that was moved away is lost, whichever move is the last."""
+    file = a_project(tmp_path, an_api("one") + an_api("two") + an_api("gone"))
+    out = tmp_path / "cxpack.out"
+    synthesize(file)
+    old, before = file.read_text(), tree(out)
+    file.write_text("".join(an_api(name, predictor="config: {x: 1}") for name in ("one", "two", "new")))
+    signum = signal.SIGTERM if moment == 1 else signal.SIGKILL
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(moment), str(int(signum))], cwd=tmp_path, check=False)
+    assert killed.returncode == -signum
+    assert list(out.glob(".staging-*"))
+    file.write_text(old)
+    assert synthesize(file).changed == dict.fromkeys(("one", "two", "gone"), False)
+    assert tree(out) == before
+    assert sorted(path.name for path in out.iterdir()) == ["gone", "manifest.json", "one", "two"]
+
+
+def test_a_running_synth_is_waited_for(tmp_path: Path) -> None:
+    """What it has staged is not swept away."""
+    file = a_project(tmp_path)
+    out = tmp_path / "cxpack.out"
+    synthesize(file)
+    second = threading.Thread(target=synthesize, args=(file,), daemon=True)
+    with alone(out, "manifest.json"):
+        (out / ".staging-theirs").mkdir()
+        second.start()
+        second.join(timeout=0.3)
+        assert second.is_alive()
+        assert (out / ".staging-theirs").exists()
+    second.join(timeout=30)
+    assert not second.is_alive()
+    assert not (out / ".staging-theirs").exists()
 
 
 def test_running_a_context_does_not_make_it_changed(tmp_path: Path) -> None:
