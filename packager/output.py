@@ -24,6 +24,19 @@ class NotOurs(Exception):
     """The output folder holds something that cxpack did not write; nothing is overwritten."""
 
 
+def refuse_sources(out: Path, project: Path, contexts: Iterable[BuildContext]) -> None:
+    """Raises NotOurs for a folder that the project has files in: an output folder is no part of it, and they would be lost."""
+    folder = os.path.realpath(out)
+    if os.path.commonpath((folder, os.path.realpath(project))) == folder:
+        return  # the project lies in it, and is walked all the same
+    inside = f"{folder}{os.sep}"
+    for context in contexts:
+        for file in context.files:
+            if isinstance(file.content, Path) and str(file.content).startswith(inside):
+                name = os.path.relpath(file.content, folder)
+                raise NotOurs(f"{out} holds {name}, which the images need and would then lack; choose another folder with -o")
+
+
 def write_output(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]) -> dict[str, bool]:
     """Write the contexts and the manifest into `out`; tells of every API whether its context or its entry changed.
 

@@ -21,7 +21,7 @@ from packager.check import Check, CheckedApi
 from packager.context import BuildContext
 from packager.manifest import Bundle, Manifest
 from packager.manifest_entry import api_entry, splitter_entry
-from packager.output import write_output
+from packager.output import refuse_sources, write_output
 
 if TYPE_CHECKING:
     from packager.bundle.zips import Zips
@@ -50,6 +50,7 @@ def synth(checked: Check, out: Path, say: Callable[[str], None] = _silent, *, lo
     `lock` pins the requirements of images. Raises NotOurs and OSError as `write_output` does, and BundleError for an API
     that does not go into a zip or whose requirements have no solution; then nothing has changed.
     """
+    refuse_sources(out, checked.file.parent, (api.context for api in checked.deployable if api.context is not None))
     zips = make_zips(checked, say)
     manifest = make_manifest(checked, {name: made.bundle for name, made in zips.items()})
     contexts = [_context(api, zips.get(api.spec.name), lock, say) for api in checked.deployable]

@@ -17,7 +17,7 @@ from packager.check import check
 from packager.output import NotOurs
 from packager.staging import alone
 from packager.synth import Synthesis, synth
-from tests.builders import a_project, an_api
+from tests.builders import PREDICTOR, a_project, an_api
 from tests.packager.ordinary import cxpack, needs_permissions
 
 
@@ -117,6 +117,31 @@ def test_a_folder_of_the_users_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(NotOurs, match="is in the way"):
         synthesize(file, tmp_path / "precious")
     assert tree(tmp_path / "precious").keys() == {"echo/data"}
+
+
+@pytest.mark.parametrize("folder", ["data", "data/deep", "linked", "models", "models/iris"])
+def test_a_folder_of_the_projects_files_is_no_output_folder(tmp_path: Path, folder: str) -> None:
+    """The next synth would leave its files out, as it leaves out what the last one wrote."""
+    text = an_api(predictor="model_path: models/iris").replace("python\n", "tensorflow\n")
+    code = PREDICTOR.replace("Python", "TensorFlow").replace("(self, config)", "(self, config, tensorflow_client)")
+    saved = {f"models__iris__1__{name}": b"" for name in ("saved_model_dot_pb", "variables__variables_dot_index")}
+    files = {**saved, "models__iris__1__variables__variables_dot_data-00000-of-00001": b""}
+    file = a_project(tmp_path, text, predictor_dot_py=code, data__deep__x_dot_txt="x", **files)
+    (tmp_path / "linked").symlink_to("data")
+    before = tree(tmp_path)
+    with pytest.raises(NotOurs, match="which the images need and would then lack"):
+        synthesize(file, tmp_path / folder)
+    assert tree(tmp_path) == before
+
+
+def test_other_folders_may_hold_what_they_like(tmp_path: Path) -> None:
+    """Around the project, in it but ignored, and outside."""
+    file = a_project(tmp_path / "shop", notes__a_dot_md="mine", _dot_cortexignore="notes\n")
+    (tmp_path / "b.txt").write_text("mine")
+    for out in (tmp_path / "shop/notes", tmp_path):
+        assert synthesize(file, out).changed == {"echo": True}
+        assert synthesize(file, out).changed == {"echo": False}
+    assert (tmp_path / "shop/notes/a.md").read_text() == (tmp_path / "b.txt").read_text() == "mine"
 
 
 def test_a_failing_write_leaves_the_old_output(tmp_path: Path) -> None:
