@@ -3,6 +3,7 @@
 Nothing is written and nobody is asked, unless S3 is to be: no network, no AWS account, no import of the user's code.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
@@ -104,7 +105,10 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
 
     for spec in reading.apis:
         if spec.kind == "RealtimeAPI":
-            api, found = _place(spec, file, project)
+            try:
+                api, found = _place(spec, file, project)
+            except OSError as error:
+                api, found = CheckedApi(spec=spec), [_unreadable(error, file)]
             problems += found
             if len(served) > 1:
                 problems += [_problem(spec, fault) for fault in guards.packed(packed[spec.name], file.parent)]
@@ -135,6 +139,14 @@ def _place(spec: ApiSpec, file: Path, project: Callable[[], Sequence[ProjectFile
         return CheckedApi(spec=spec), [spec.problem("compute", "resources.no_available_node_compute_limit", str(error))]
     checked = CheckedApi(spec=spec, placement=placement, context=context, base_image=image)
     return checked, list(_findings(checked, file.parent))
+
+
+def _unreadable(error: OSError, file: Path) -> Problem:
+    """A file or folder of the project that the disk does not let us read: the same problem for every API of it."""
+    path, root = str(error.filename or file.parent), os.path.realpath(file.parent)
+    shown = str(file.parent / os.path.relpath(path, root)) if path.startswith(root) else path
+    message = f"cannot be read: {error.strerror or error}; correct its permissions, or list it in .cortexignore"
+    return Problem(severity="error", code="cxpack.unreadable_file", file=shown, line=None, path="", message=message)
 
 
 def _problem(spec: ApiSpec, fault: Fault) -> Problem:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from errno import ELOOP, ENOENT
+from errno import ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
 
 from packager.project import OutsideProject, ProjectFile
@@ -35,6 +35,6 @@ def _followed(link: os.DirEntry[str]) -> str | None:
     try:
         return os.path.realpath(link.path, strict=True)
     except OSError as error:
-        if error.errno in {ENOENT, ELOOP}:
+        if error.errno in {ELOOP, ENOENT, ENOTDIR}:
             return None
         raise

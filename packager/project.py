@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from errno import ELOOP, ENOTDIR
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ class OutsideProject(Exception):
 def project_files(root: Path, configuration: Path, without: tuple[Path, ...] = ()) -> list[ProjectFile]:
     """The project's files, sorted by path; folders in `without` (model folders that are packed apart) are left out.
 
-    Raises OutsideProject for a link that leaves the project.
+    Raises OutsideProject for a link that leaves the project, OSError for a folder that cannot be read.
     """
     ignored = ignore_rules(root)
     left_out = {os.path.realpath(configuration), *(os.path.realpath(folder) for folder in without)}
@@ -54,23 +55,29 @@ def _walk(root: str, folder: str, ignored: Ignored, left_out: set[str], above: t
     with os.scandir(here) as entries:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.name.startswith(".") and path != ".env":
+                continue
+            try:
+                is_folder = entry.is_dir()
+            except OSError as error:
+                if error.errno in {ELOOP, ENOTDIR}:  # a link to itself, or below a file: there is nothing to copy
+                    continue
+                raise
             real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            if not _belongs(entry, path) or real in left_out or ignored(path + "/" if entry.is_dir() else path):
+            if not _belongs(entry, is_folder) or real in left_out or ignored(path + "/" if is_folder else path):
                 continue
             if entry.is_symlink() and os.path.commonpath((root, real)) != root:
                 raise OutsideProject(path, Path(real))
-            if entry.is_dir():
+            if is_folder:
                 yield from _walk(root, path, ignored, left_out, (*above, here))
             elif entry.is_file():
                 yield ProjectFile(path, Path(real))
 
 
-def _belongs(entry: os.DirEntry[str], path: str) -> bool:
-    if entry.name.startswith("."):
-        return path == ".env"
-    if (_LEFT_OUT_FOLDER if entry.is_dir() else _LEFT_OUT_FILE).match(entry.name):
+def _belongs(entry: os.DirEntry[str], is_folder: bool) -> bool:
+    if (_LEFT_OUT_FOLDER if is_folder else _LEFT_OUT_FILE).match(entry.name):
         return False
-    return not (entry.is_dir() and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
+    return not (is_folder and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
 
 
 def why_left_out(root: Path, path: str) -> str:
