@@ -138,7 +138,7 @@ def pack_models(serve: ServeSpec, project: Path) -> tuple[ServeSpec, list[tuple[
 
 def local_path(path: str, project: Path) -> Path:
     """A model path of cortex.yaml that is no S3 path: absolute, from the home folder, or relative to the project."""
-    return project / Path(path).expanduser()
+    return project / os.path.expanduser(path)  # noqa: PTH111 - pathlib's raises for an unknown user, and a folder may be called so
 
 
 def _flavour_files(flavour: Flavour) -> Iterator[ContextFile]:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import islice
 
 from packager import dependency_checks, model_paths
+from packager.context import local_path
 from packager.fault import Fault
 from packager.model_files import model_files
 from packager.predictor_class import Finding, examine, request_arguments
@@ -101,7 +102,7 @@ def local_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[F
     for location in model_paths.locations(api):
         if "://" in location.path:
             continue
-        path = project.root / os.path.expanduser(location.path)  # noqa: PTH111 - pathlib's raises for an unknown user
+        path = local_path(location.path, project.root)
         needs = (location.at, "predictor.type")
         if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises for a name that is too long
             message = f"{location.path} does not exist; export the model first, or correct the path"

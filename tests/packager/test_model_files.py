@@ -78,3 +78,11 @@ def test_the_runtime_finds_the_same_files(iris: Path) -> None:
     (iris / "4").symlink_to(iris.parent)
     with pytest.raises(OutsideProject):
         list(model_files(iris))
+
+
+def test_a_folder_may_be_called_like_a_user(tmp_path: Path) -> None:
+    """`~nobody-here` is nobody's home folder, and so a name like others."""
+    text = "- name: iris\n  predictor: {type: onnx, path: predictor.py, model_path: ~nobody-here/m}\n"
+    found = check(a_project(tmp_path, text, predictor_dot_py=ONNX, **{"~nobody-here__m__1__x_dot_onnx": b"x"}))
+    assert not found.problems
+    assert packed(found) == {"1/x.onnx": b"x"}
