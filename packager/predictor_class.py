@@ -30,6 +30,9 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 }
 """The arguments, besides self, that each method may declare."""
 
+MOST_BASES = 50
+"""Of a line of base classes that are followed; what is beyond is not known."""
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -157,7 +160,7 @@ def _methods(cls: ast.ClassDef, names: _Names, seen: frozenset[str]) -> tuple[di
     whole = not cls.keywords and not cls.decorator_list
     for base in reversed(cls.bases):
         inherited = names.classes.get(base.id, []) if isinstance(base, ast.Name) else []
-        if len(inherited) == 1 and inherited[0].name not in seen:
+        if len(inherited) == 1 and inherited[0].name not in seen and len(seen) < MOST_BASES:
             found, complete = _methods(inherited[0], names, seen | {cls.name})
             methods |= found
             whole = whole and complete
