@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from packager.console import DONE
+from packager.console import DONE, show_any_text
 
 COMMANDS = {
     "check": "read, validate and place every API; nothing is written",
@@ -31,6 +31,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    show_any_text()
     words = sys.argv[1:] if arguments is None else arguments
     parsed = make_parser(words[0] if words and words[0] in COMMANDS else None).parse_args(words)
     try:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,13 @@ DONE, PROBLEMS, USAGE = 0, 1, 2
 """Exit statuses."""
 
 
+def show_any_text() -> None:
+    """Write what a terminal's encoding lacks, and names of files that are no text, as escapes: no output ends a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def result(line: str) -> None:
     """One line of what was asked for, sent at once: another program may wait for it."""
     print(line, flush=True)
@@ -19,7 +27,7 @@ def result(line: str) -> None:
 
 def result_json(value: object) -> None:
     """The whole answer of `--format json`."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2))
 
 
 def say(line: str) -> None:

@@ -80,7 +80,8 @@ class BuildContext:
 
         total = sha256()
         for file in self.files:
-            total.update(f"{file.path}\0{int(file.executable)}\0{sha256(file.read()).hexdigest()}\n".encode())
+            line = f"{file.path}\0{int(file.executable)}\0{sha256(file.read()).hexdigest()}\n"
+            total.update(os.fsencode(line))  # a file's name need not be text
         return total.hexdigest()
 
     @cached_property

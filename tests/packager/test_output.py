@@ -279,6 +279,22 @@ def test_a_running_synth_is_waited_for(tmp_path: Path) -> None:
     assert not (out / ".staging-theirs").exists()
 
 
+def test_a_name_that_is_no_text_is_one_like_others(tmp_path: Path) -> None:
+    """It is copied, compared and digested."""
+    file, name = a_project(tmp_path), os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("x")
+    synthesize(file)
+    assert (tmp_path / "cxpack.out/echo/project" / name).exists()
+    assert synthesize(file).changed == {"echo": False}
+    digests = set()
+    for content in (b"x", b"y"):
+        (tmp_path / name).write_bytes(content)
+        context = check(file).apis[0].context
+        assert context is not None
+        digests.add(context.digest)
+    assert len(digests) == 2
+
+
 def test_running_a_context_does_not_make_it_changed(tmp_path: Path) -> None:
     """Compiled modules that a run leaves behind are no part of the context."""
     file = a_project(tmp_path)
