@@ -249,3 +249,28 @@ def test_any_text_is_written_in_any_encoding(tmp_path: Path, encoding: str) -> N
         assert said.returncode == 0
         assert "\\udcff.pem looks like a secret" in said.stderr
     assert "next: cd" in said.stdout
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--format", "json"], ["synth"], ["schema"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    """Exit status 1, for nobody has seen the result."""
+    a_project(tmp_path)
+    command = [sys.executable, "-m", "packager", *arguments]
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        silent = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=full, timeout=60)
+    assert said.returncode == silent.returncode == 1
+    assert said.stderr.splitlines()[-1] == "error: the output cannot be written: No space left on device"
+    assert "Traceback" not in said.stderr
+    assert "Exception ignored" not in said.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake(tmp_path: Path) -> None:
+    """As with `| head -1`: nothing is said."""
+    a_project(tmp_path, "".join(map(an_api, map("api-{}".format, range(50)))))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "packager", "check"]
+    said = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (said.returncode, said.stderr) == (0, "")
