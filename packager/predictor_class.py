@@ -6,10 +6,11 @@ imports) is left to the runtime.
 """
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from packager.parsed import UNPARSABLE, parsed
+from packager.parsed import UNPARSABLE, parsed, valid_later
 from packager.problem import Severity
 from runtime_handler.contract import PredictorTypeName
 
@@ -45,11 +46,19 @@ class Finding(NamedTuple):
     severity: Severity = "error"
 
 
-def examine(source: bytes, type_name: PredictorTypeName, *, has_models: bool) -> Iterator[Finding]:
-    """What is wrong with the predictor file of that type, in the order of the file."""
+def examine(source: bytes, type_name: PredictorTypeName, *, has_models: bool, python: str | None = None) -> Iterator[Finding]:
+    """What is wrong with the predictor file of that type, in the order of the file.
+
+    `python` is the version that will run it (None: this one); where it is newer, its syntax is not known here.
+    """
     try:
         module = parsed(source)
     except SyntaxError as error:
+        if python is not None and valid_later(error, python):
+            here = "{}.{}".format(*sys.version_info)
+            message = f"is not valid Python {here}, which runs cxpack ({error.msg}); Python {python} of the image may take it"
+            yield Finding(error.lineno, "cxpack.predictor_syntax", f"{message}, and nothing in it was checked", "warning")
+            return
         yield Finding(error.lineno, "cxpack.predictor_syntax", f"is not valid Python: {error.msg}")
         return
     except UNPARSABLE as error:

@@ -51,7 +51,7 @@ def predictor_file_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
         needs = ("predictor.type", "predictor.path", "predictor.models", "predictor.model_path")
         # the other types cannot do without a model; where it is missing, that is said, and not the client's lack of one
         has_models = predictor.models is not None or predictor.type != "python"
-        for finding in _findings(source, predictor.type, has_models):
+        for finding in _findings(source, predictor.type, has_models, dependency_checks.python_of_image(api)):
             file = str(project.shown / predictor.path)
             yield Fault(at, finding.code, finding.message, needs, finding.severity, file, finding.line)
 
@@ -176,6 +176,6 @@ CHECKS: Sequence[Check] = (
 
 
 @lru_cache(maxsize=64)
-def _findings(source: bytes, predictor_type: PredictorTypeName, has_models: bool) -> tuple[Finding, ...]:
+def _findings(source: bytes, predictor_type: PredictorTypeName, has_models: bool, python: str) -> tuple[Finding, ...]:
     """The findings in a predictor file, which the APIs of a project often share."""
-    return tuple(examine(source, predictor_type, has_models=has_models))
+    return tuple(examine(source, predictor_type, has_models=has_models, python=python))
