@@ -204,8 +204,11 @@ def _rights(api: CheckedApi, source: bytes) -> Iterator[Problem]:
     spec, serve = api.spec, api.spec.served
     grants = s3_grants(serve)
     for grant in grants:
-        message = f"grants reading s3://{grant.bucket}/{grant.prefix}*, because {grant.reason} names it"
-        yield spec.problem(grant.reason, "deploy.grant", message, severity="note")
+        at = grant.reason
+        if at == "predictor.model_path" and at not in spec.places:
+            at = "predictor.models.path"  # the other key for the same
+        message = f"grants reading s3://{grant.bucket}/{grant.prefix}*, because {at} names it"
+        yield spec.problem(at, "deploy.grant", message, severity="note")
     if grants or spec.deploy.permissions or api.context is None:
         return
     if asks_aws(source):

@@ -59,7 +59,7 @@ def examine(source: bytes, type_name: PredictorTypeName, *, has_models: bool, py
             message = f"is not valid Python {here}, which runs cxpack ({error.msg}); Python {python} of the image may take it"
             yield Finding(error.lineno, "cxpack.predictor_syntax", f"{message}, and nothing in it was checked", "warning")
             return
-        yield Finding(error.lineno, "cxpack.predictor_syntax", f"is not valid Python: {error.msg}")
+        yield Finding(error.lineno or None, "cxpack.predictor_syntax", f"is not valid Python: {error.msg}")
         return
     except UNPARSABLE as error:
         yield Finding(None, "cxpack.predictor_syntax", f"is not valid Python: {error or type(error).__name__}")

@@ -31,10 +31,14 @@ class ProjectFile(NamedTuple):
 
 
 class OutsideProject(Exception):
-    """A symbolic link leads out of the project, or around in a circle."""
+    """A symbolic link leads out of the `folder`, or (None) around in a circle."""
 
-    def __init__(self, path: str, target: Path, folder: str = "the project") -> None:
-        super().__init__(f"{path} is a symbolic link to {target}, outside {folder}; copy what it points to into {folder}")
+    def __init__(self, path: str, target: Path, folder: str | None = "the project") -> None:
+        if folder is None:
+            where = "which it lies in, so that it would have no end; remove it"
+        else:
+            where = f"outside {folder}; copy what it points to into {folder}"
+        super().__init__(f"{path} is a symbolic link to {target}, {where}")
         self.path = path
 
 
@@ -51,7 +55,7 @@ def project_files(root: Path, configuration: Path, without: tuple[Path, ...] = (
 def _walk(root: str, folder: str, ignored: Ignored, left_out: set[str], above: tuple[str, ...]) -> Iterator[ProjectFile]:
     here = os.path.realpath(os.path.join(root, folder))  # noqa: PTH118 - strings: a big project has 100,000 of them
     if here in above:
-        raise OutsideProject(folder, Path(here))
+        raise OutsideProject(folder, Path(here), None)
     with os.scandir(here) as entries:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name

@@ -156,8 +156,21 @@ def look(api: ApiSpec, project: Project) -> Iterator[Fault]:
         try:
             yield from check(api, project)
         except OSError as error:
-            about = error.filename or project.root
-            yield Fault("", "cxpack.unreadable_file", f"{about} cannot be read: {error.strerror or error}")
+            yield _unreadable(error, api, project)
+
+
+def _unreadable(error: OSError, api: ApiSpec, project: Project) -> Fault:
+    """At the key that names the file, or a folder around it; else in the file itself."""
+    file, root = os.path.realpath(error.filename or project.root), os.path.realpath(project.root)
+    shown, reason = str(project.shown / os.path.relpath(file, root)), f"cannot be read: {error.strerror or error}"
+    predictor = None if api.serve is None else api.serve.predictor
+    named = [("predictor.path", predictor and predictor.path), ("deploy.warmup", api.deploy.warmup)]
+    for at, path in [*named, *((location.at, location.path) for location in model_paths.locations(api))]:
+        if path and "://" not in path:
+            there = os.path.realpath(local_path(path, project.root))
+            if os.path.commonpath((there, file)) == there:
+                return Fault(at, "cxpack.unreadable_file", f"{shown} {reason}")
+    return Fault("", "cxpack.unreadable_file", reason, file=shown)
 
 
 CHECKS: Sequence[Check] = (

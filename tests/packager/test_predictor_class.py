@@ -111,6 +111,13 @@ def test_what_no_python_reads_is_an_error(line: str) -> None:
     assert finding.severity == "error"
 
 
+def test_an_encoding_that_is_none_is_said_of_the_file() -> None:
+    """Python names no line for it."""
+    (finding,) = examine(b"# coding: klingon\n", "python", has_models=False)
+    assert (finding.line, finding.severity) == (None, "error")
+    assert "unknown encoding: klingon" in finding.message
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="this Python reads it")
 def test_the_python_of_each_image_is_asked_for(tmp_path: Path) -> None:
     """Two APIs of one project may have two."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from packager.project import OutsideProject, project_files
-from tests.builders import a_project, an_api
+from tests.builders import PREDICTOR, a_project, an_api
 from tests.packager.ordinary import cxpack, needs_permissions
 
 
@@ -50,8 +50,10 @@ def test_a_link_that_leaves_the_project_is_refused_by_name(tmp_path: Path, targe
     """Neither somebody's secrets nor an endless circle ends up in an image."""
     file = a_project(tmp_path / "project")
     (tmp_path / "project/link").symlink_to(target)
-    with pytest.raises(OutsideProject, match="link is a symbolic link"):
+    with pytest.raises(OutsideProject, match="link is a symbolic link") as refused:
         paths(file)
+    assert ("outside the project" in str(refused.value)) is (target != ".")
+    assert ("which it lies in" in str(refused.value)) is (target == ".")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "link", "predictor.py/x"])
@@ -88,3 +90,28 @@ def test_what_is_ignored_need_not_be_read(tmp_path: Path) -> None:
     result = cxpack("check", cwd=tmp_path)
     (tmp_path / "data").chmod(0o700)
     assert result.returncode == 0
+
+
+@needs_permissions
+@pytest.mark.parametrize(
+    ("name", "file", "line"),
+    [
+        ("predictor.py", "cortex.yaml", 4),
+        ("lib", "lib", None),
+        ("iris/1", "cortex.yaml", 6),
+        ("body.json", "cortex.yaml", 7),
+        ("requirements.txt", "requirements.txt", None),
+    ],
+)
+def test_what_cannot_be_read_is_said_at_its_key(tmp_path: Path, name: str, file: str, line: int | None) -> None:
+    """Once, or of the file itself where no key names it."""
+    text = an_api(predictor="python_path: lib\nmodel_path: iris", deploy="{warmup: body.json}")
+    code = PREDICTOR.replace("(self, config)", "(self, config, python_client)") + "\n    def load_model(self, model_path): ...\n"
+    files = {"lib__x_dot_py": "", "iris__1__m": "x", "body_dot_json": "{}", "requirements_dot_txt": "x\n"}
+    a_project(tmp_path, text, predictor_dot_py=code, **files)
+    (tmp_path / name).chmod(0)
+    problems = json.loads(cxpack("check", "--format", "json", cwd=tmp_path).stdout)["problems"]
+    (tmp_path / name).chmod(0o700)
+    (unreadable,) = [problem for problem in problems if problem["code"] == "cxpack.unreadable_file"]
+    assert (unreadable["file"], unreadable["line"]) == (file, line)
+    assert "cannot be read: Permission denied" in unreadable["message"]
