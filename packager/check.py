@@ -3,13 +3,14 @@
 Nothing is written and nobody is asked, unless S3 is to be: no network, no AWS account, no import of the user's code.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from packager import compatibility, guards, placed_checks
+from packager import compatibility, guards, left_out, placed_checks
 from packager.bundle.rules import refusals
 from packager.context import BuildContext, assemble, pack_models
 from packager.counted_on import ACCESS_KEY
@@ -104,7 +105,10 @@ def check(file: Path, *, lock: bool = False, aws: bool = False) -> Check:
 
     for spec in reading.apis:
         if spec.kind == "RealtimeAPI":
-            api, found = _place(spec, file, project)
+            try:
+                api, found = _place(spec, file, project)
+            except OSError as error:
+                api, found = CheckedApi(spec=spec), [_unreadable(error, file)]
             problems += found
             if len(served) > 1:
                 problems += [_problem(spec, fault) for fault in guards.packed(packed[spec.name], file.parent)]
@@ -134,15 +138,24 @@ def _place(spec: ApiSpec, file: Path, project: Callable[[], Sequence[ProjectFile
     except Unplaceable as error:
         return CheckedApi(spec=spec), [spec.problem("compute", "resources.no_available_node_compute_limit", str(error))]
     checked = CheckedApi(spec=spec, placement=placement, context=context, base_image=image)
-    return checked, list(_findings(checked))
+    return checked, list(_findings(checked, file.parent))
+
+
+def _unreadable(error: OSError, file: Path) -> Problem:
+    """A file or folder of the project that the disk does not let us read: the same problem for every API of it."""
+    path, root = str(error.filename or file.parent), os.path.realpath(file.parent)
+    shown = str(file.parent / os.path.relpath(path, root)) if path.startswith(root) else path
+    message = f"cannot be read: {error.strerror or error}; correct its permissions, or list it in .cortexignore"
+    return Problem(severity="error", code="cxpack.unreadable_file", file=shown, line=None, path="", message=message)
 
 
 def _problem(spec: ApiSpec, fault: Fault) -> Problem:
     return spec.problem(fault.at, fault.code, fault.message, severity=fault.severity)
 
 
-def _faults(api: CheckedApi) -> Iterator[Fault]:
+def _faults(api: CheckedApi, project: Path) -> Iterator[Fault]:
     if api.context is not None:
+        yield from left_out.named_files(api.spec, api.context.sizes, project)
         yield from guards.findings(api.context.sizes.items())
         served, deploy = api.spec.served, api.spec.deploy
         glibc = FLAVOURS[served.predictor.type, served.accelerator].glibc
@@ -152,8 +165,8 @@ def _faults(api: CheckedApi) -> Iterator[Fault]:
             yield from refusals(api.spec, api.context.dependencies)
 
 
-def _findings(api: CheckedApi) -> Iterator[Problem]:
-    yield from (_problem(api.spec, fault) for fault in _faults(api))
+def _findings(api: CheckedApi, project: Path) -> Iterator[Problem]:
+    yield from (_problem(api.spec, fault) for fault in _faults(api, project))
     if api.placement is not None:
         yield from compatibility.problems(api.spec, api.placement.target)
         yield from (_problem(api.spec, fault) for fault in budget_fits(api.spec, api.placement.size))
@@ -191,8 +204,11 @@ def _rights(api: CheckedApi, source: bytes) -> Iterator[Problem]:
     spec, serve = api.spec, api.spec.served
     grants = s3_grants(serve)
     for grant in grants:
-        message = f"grants reading s3://{grant.bucket}/{grant.keys}, because {grant.reason} names it"
-        yield spec.problem(grant.reason, "deploy.grant", message, severity="note")
+        at = grant.reason
+        if at == "predictor.model_path" and at not in spec.places:
+            at = "predictor.models.path"  # the other key for the same
+        message = f"grants reading s3://{grant.bucket}/{grant.keys}, because {at} names it"
+        yield spec.problem(at, "deploy.grant", message, severity="note")
     if grants or spec.deploy.permissions or api.context is None:
         return
     if asks_aws(source):

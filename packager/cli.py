@@ -7,9 +7,10 @@ imports what it needs when it runs, so that `cxpack --help` costs nothing.
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
-from packager.console import DONE
+from packager.console import DONE, PROBLEMS, NotWritten, discard_output, fail, show_any_text
 
 COMMANDS = {
     "check": "read, validate and place every API; nothing is written",
@@ -31,13 +32,19 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    show_any_text()
     words = sys.argv[1:] if arguments is None else arguments
     parsed = make_parser(words[0] if words and words[0] in COMMANDS else None).parse_args(words)
     try:
         status: int = parsed.run(parsed)
     except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
+        discard_output()
         return DONE
+    except NotWritten as error:
+        with suppress(NotWritten, BrokenPipeError):
+            fail(str(error))
+        discard_output()
+        return PROBLEMS
     except KeyboardInterrupt:
         return 130
     return status

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from packager.dependencies import INSTALLERS, dependency_files
 from packager.images import Flavour
+from packager.model_files import model_files
 from packager.project import ProjectFile
 from packager.spec import ApiSpec
 from runtime_handler.contract import ModelPath, ServeSpec
@@ -79,7 +80,8 @@ class BuildContext:
 
         total = sha256()
         for file in self.files:
-            total.update(f"{file.path}\0{int(file.executable)}\0{sha256(file.read()).hexdigest()}\n".encode())
+            line = f"{file.path}\0{int(file.executable)}\0{sha256(file.read()).hexdigest()}\n"
+            total.update(os.fsencode(line))  # a file's name need not be text
         return total.hexdigest()
 
     @cached_property
@@ -137,7 +139,7 @@ def pack_models(serve: ServeSpec, project: Path) -> tuple[ServeSpec, list[tuple[
 
 def local_path(path: str, project: Path) -> Path:
     """A model path of cortex.yaml that is no S3 path: absolute, from the home folder, or relative to the project."""
-    return project / Path(path).expanduser()
+    return project / os.path.expanduser(path)  # noqa: PTH111 - pathlib's raises for an unknown user, and a folder may be called so
 
 
 def _flavour_files(flavour: Flavour) -> Iterator[ContextFile]:
@@ -167,6 +169,4 @@ def _model_files(models: list[tuple[Path, str]]) -> Iterator[ContextFile]:
         if source.is_file():
             yield ContextFile(inside, source)
         else:
-            for file in sorted(source.rglob("*")):
-                if file.is_file():
-                    yield ContextFile(f"{inside}/{file.relative_to(source).as_posix()}", file)
+            yield from (ContextFile(f"{inside}/{file.path}", file.source) for file in model_files(source))

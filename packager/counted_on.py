@@ -54,7 +54,7 @@ def mentions(source: bytes, text: str) -> int | None:
 
 
 def _installed_by(call: ast.Call) -> str | None:
-    if ast.unparse(call.func) == "spacy.cli.download":
+    if _dotted(call.func) == "spacy.cli.download":
         return "spacy"
     name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
     if name not in _RUNNERS:
@@ -63,6 +63,15 @@ def _installed_by(call: ast.Call) -> str | None:
     command = " ".join(value for value in inside if isinstance(value, str))
     found = _INSTALLS.search(command)
     return None if found is None else found[1]
+
+
+def _dotted(node: ast.expr) -> str:
+    """The name that is called, such as `os.system`; `ast.unparse` would not end well with a chain of a thousand calls."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def _calls(source: bytes) -> Iterator[ast.Call]:

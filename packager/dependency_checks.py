@@ -55,7 +55,9 @@ def requirements_can_be_met(api: ApiSpec, project: Project) -> Iterator[Fault]:
     if api.serve is None:
         return
     certain = project.lock or api.deploy.package == "zip"
-    for pin, message in _conflicts(_text(project, REQUIREMENTS), _python(api), api.serve.predictor.type, api.serve.accelerator):
+    for pin, message in _conflicts(
+        _text(project, REQUIREMENTS), python_of_image(api), api.serve.predictor.type, api.serve.accelerator
+    ):
         needs = ("predictor.type", "compute", "deploy")
         shown = str(project.shown / REQUIREMENTS)
         yield Fault("", "cxpack.requirement", message, needs, "error" if certain else "warning", shown, pin.line)
@@ -121,7 +123,7 @@ def _text(project: Project, name: str) -> str:
     return _bytes(project, name).decode("utf-8-sig", "replace")
 
 
-def _python(api: ApiSpec) -> str:
+def python_of_image(api: ApiSpec) -> str:
     """The Python of the API's image."""
     flavour = None if api.serve is None else FLAVOURS.get((api.serve.predictor.type, api.serve.accelerator))
     wanted = api.deploy.python

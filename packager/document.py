@@ -6,6 +6,7 @@ yaml.v2): `1e-3` is a number and `2020-01-01` a text, where PyYAML says the oppo
 """
 
 import re
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,6 +16,9 @@ from packager.tree import Node, TreeBuilder, Unreadable
 MAX_BYTES = 1 << 20
 MAX_DIRECTIVES = 8
 """Of `%TAG` lines, whose number libyaml's time grows with the square of."""
+
+
+ONLY_YAML_ENDS = ("\x85", "\u2028", "\u2029")
 
 
 class Document(NamedTuple):
@@ -64,18 +68,32 @@ def _text(data: bytes, report: Any) -> str:
 def _build(text: str, report: Any) -> Node | None:
     import yaml  # here, because commands that read no project need not load it
 
-    builder = TreeBuilder(report)
+    number = _numbers(text)
+    builder = TreeBuilder(report, number)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is there
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(_explain(error, text), mark.line + 1 if mark else None) from None
+        raise Unreadable(_explain(error, text), number(mark.line) if mark else None) from None
     except yaml.YAMLError as error:  # a character that YAML forbids
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise Unreadable(f"is not YAML: {getattr(error, 'reason', error)}", line) from None
     return builder.root
+
+
+def _numbers(text: str) -> Callable[[int], int]:
+    """YAML's count of lines, from 0, to the line numbers that editors show.
+
+    To YAML 1.1, lines end at three more characters (U+0085, U+2028, U+2029), which other programs show as any other.
+    """
+    if not any(end in text for end in ONLY_YAML_ENDS):
+        return lambda line: line + 1
+    numbers = [1]
+    for end in re.findall(r"\r\n|[\r\n\x85\u2028\u2029]", text):
+        numbers.append(numbers[-1] + (end not in ONLY_YAML_ENDS))
+    return lambda line: numbers[min(line, len(numbers) - 1)]
 
 
 def _explain(error: Any, text: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import ceil
+from posixpath import normpath
 from typing import Any
 
 from packager.fields import Place
@@ -99,13 +100,14 @@ def _serve(values: Values, predictor: Values, scaling: Values, compute: Compute,
     batching = predictor["server_side_batching"]
     monitoring = values.get("monitoring")
     python_path = predictor["python_path"]
+    warmup = (values["deploy"] or {}).get("warmup")
     return ServeSpec(
         name=values["name"],
         endpoint=networking.endpoint,
         predictor=PredictorSpec(
             type=predictor["type"],
-            path=predictor["path"].removeprefix("./"),
-            python_path=None if python_path is None else python_path.removeprefix("./").rstrip("/"),
+            path=_normal(predictor["path"]),
+            python_path=None if python_path is None else _normal(python_path),
             config=predictor["config"],
             env=predictor["env"],
             models=_models(predictor, values["deploy"] or {}),
@@ -119,8 +121,13 @@ def _serve(values: Values, predictor: Values, scaling: Values, compute: Compute,
         accelerator=_accelerator(compute),
         monitoring=None if monitoring is None else MonitoringSpec(**monitoring),
         max_replica_concurrency=scaling.get("max_replica_concurrency", 1024),
-        warmup=(values["deploy"] or {}).get("warmup"),
+        warmup=None if warmup is None else _normal(warmup),
     )
+
+
+def _normal(path: str) -> str:
+    """A path of the project as its files are listed: without `.`, `..` and slashes that lead nowhere."""
+    return normpath(path) if path else path
 
 
 def _models(predictor: Values, deploy: Values) -> ModelsSpec | None:

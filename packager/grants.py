@@ -10,7 +10,7 @@ from typing import Any
 
 from packager.imported import imports
 from packager.manifest import S3Grant
-from runtime_handler.contract import ServeSpec
+from runtime_handler.contract import SINGLE_MODEL, ServeSpec
 
 S3 = "s3://"
 
@@ -26,8 +26,9 @@ def s3_grants(serve: ServeSpec) -> tuple[S3Grant, ...]:
 def _found(serve: ServeSpec) -> Iterator[S3Grant]:
     models = serve.predictor.models
     if models is not None:
-        for path in models.paths:
-            yield from _of_model(path.path, "predictor.models")
+        for number, path in enumerate(models.paths):
+            at = "predictor.model_path" if path.name == SINGLE_MODEL else f"predictor.models.paths[{number}].path"
+            yield from _of_model(path.path, at)
         yield from _of_model(models.dir or "", "predictor.models.dir")
     yield from _from_config(serve.predictor.config, "predictor.config")
     for name, value in serve.predictor.env.items():

@@ -66,7 +66,7 @@ def imports(source: bytes) -> tuple[Import, ...]:
         tree = parsed(source)
     except UNPARSABLE:
         return ()
-    return tuple(sorted(_below(tree, guarded=False)))
+    return tuple(sorted(_below(tree)))
 
 
 def not_installed(source: bytes, installed: Collection[str], own: Collection[str]) -> Iterator[tuple[int, str, str]]:
@@ -91,11 +91,15 @@ def not_brought(
             yield line, name, distribution
 
 
-def _below(node: ast.AST, *, guarded: bool) -> Iterator[Import]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            yield from (Import(child.lineno, alias.name.partition(".")[0], guarded) for alias in child.names)
-        elif isinstance(child, ast.ImportFrom) and not child.level:
-            yield Import(child.lineno, (child.module or "").partition(".")[0], guarded)
-        else:
-            yield from _below(child, guarded=guarded or isinstance(child, ast.Try))
+def _below(module: ast.AST) -> Iterator[Import]:
+    """Those anywhere in the tree; with a list of what is to be looked at, for long sums and elifs are deep trees."""
+    waiting = [(module, False)]
+    while waiting:
+        node, guarded = waiting.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                yield from (Import(child.lineno, alias.name.partition(".")[0], guarded) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom) and not child.level:
+                yield Import(child.lineno, (child.module or "").partition(".")[0], guarded)
+            else:
+                waiting.append((child, guarded or isinstance(child, ast.Try)))

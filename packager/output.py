@@ -1,8 +1,7 @@
 """The output folder: contexts and the manifest on disk, all of them or none, unchanged ones untouched.
 
-Everything is staged beside its place first, so that a full disk or an unreadable file leaves the old output as it was;
-then whole folders are renamed into place and the manifest, which alone says what counts, is replaced last. Files that
-cxpack did not write stay where they are.
+The change itself is `packager.staging`'s: a full disk, an unreadable file or Ctrl-C leaves the old output as it was. Files
+that cxpack did not write stay where they are.
 """
 
 import json
@@ -10,11 +9,11 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from packager.context import BuildContext, ContextFile
 from packager.manifest import Manifest
+from packager.staging import alone, change
 
 MANIFEST = "manifest.json"
 EPOCH = 315_532_800
@@ -25,11 +24,29 @@ class NotOurs(Exception):
     """The output folder holds something that cxpack did not write; nothing is overwritten."""
 
 
+def refuse_sources(out: Path, project: Path, contexts: Iterable[BuildContext]) -> None:
+    """Raises NotOurs for a folder that the project has files in: an output folder is no part of it, and they would be lost."""
+    folder = os.path.realpath(out)
+    if os.path.commonpath((folder, os.path.realpath(project))) == folder:
+        return  # the project lies in it, and is walked all the same
+    inside = f"{folder}{os.sep}"
+    for context in contexts:
+        for file in context.files:
+            if isinstance(file.content, Path) and str(file.content).startswith(inside):
+                name = os.path.relpath(file.content, folder)
+                raise NotOurs(f"{out} holds {name}, which the images need and would then lack; choose another folder with -o")
+
+
 def write_output(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]) -> dict[str, bool]:
     """Write the contexts and the manifest into `out`; tells of every API whether its context or its entry changed.
 
     Raises NotOurs when a context would overwrite a folder that no manifest of ours names, OSError when the disk refuses.
     """
+    with alone(out, MANIFEST):
+        return _write(out, manifest, contexts)
+
+
+def _write(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]) -> dict[str, bool]:
     before = _entries(_read(out / MANIFEST), out)
     for context in contexts:
         if context.api not in before and (out / context.api).exists():
@@ -46,22 +63,12 @@ def write_output(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]
     return {name: name in rewritten or before.get(name) != entry for name, entry in now.items()}
 
 
-def _replace(out: Path, manifest: bytes, contexts: Sequence[BuildContext], gone: Iterable[str]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    staging = Path(mkdtemp(prefix=".staging-", dir=out))
-    try:
-        write_contexts(staging, contexts)
-        _write_file(staging / MANIFEST, manifest)
-        for name in gone:
-            if (out / name).exists():
-                (out / name).rename(staging / f"old-{name}")
-        for context in contexts:
-            if (out / context.api).exists():
-                (out / context.api).rename(staging / f"old-{context.api}")
-            (staging / context.api).rename(out / context.api)
-        (staging / MANIFEST).replace(out / MANIFEST)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+def _replace(out: Path, text: bytes, contexts: Sequence[BuildContext], gone: Iterable[str]) -> None:
+    def fill(folder: Path, manifest: Path) -> None:
+        write_contexts(folder, contexts)
+        _write_file(manifest, text)
+
+    change(out, MANIFEST, fill, gone)
 
 
 def _entries(manifest: bytes | None, out: Path) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """`cxpack predict`: POST a JSON file to an API, signed where it is an endpoint of SageMaker, and hand back its answer."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from packager.reading import NoSuchApi
 
@@ -48,22 +48,33 @@ def stack_url(project: str, environment: str, api: str) -> str:
 def predict(url: str, body: bytes) -> Answer:
     """POST `body` as JSON.
 
-    Raises NoAnswer when nobody listens, the connection breaks, or AWS does not let us in.
+    Raises NoAnswer when the URL is none, nobody listens, the connection breaks, or AWS does not let us in.
     """
-    if urlsplit(url).netloc.startswith("runtime.sagemaker."):
+    if url.split("/")[2].startswith("runtime.sagemaker."):
         return _invoke(url, body)
-    request = urllib.request.Request(  # noqa: S310 - is_url has admitted http and https only
-        url, data=body, headers={"content-type": "application/json"}, method="POST"
-    )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310 - as above
-            return Answer(response.status, _pretty(response.read(), response.headers.get("content-type", "")))
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, _pretty(error.read(), error.headers.get("content-type", "")))
+        request = urllib.request.Request(  # noqa: S310 - is_url has admitted http and https only
+            url, data=body, headers={"content-type": "application/json"}, method="POST"
+        )
+        status, response = _opened(request)
+        with response:
+            return Answer(status, _pretty(response.read(), response.headers.get("content-type", "")))
+    except (http.client.InvalidURL, ValueError) as error:
+        raise NoAnswer(f"{url} is no address ({error}); write it as `cxpack get` does") from None
+    except http.client.HTTPException as error:
+        raise NoAnswer(f"{url} breaks off its answer, or speaks no HTTP ({type(error).__name__}: {error})") from None
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise NoAnswer(f"{url} does not answer ({reason}); is it deployed, or `cxpack local` running?") from None
+
+
+def _opened(request: urllib.request.Request) -> tuple[int, http.client.HTTPResponse | urllib.error.HTTPError]:
+    """The status, and the response that has it, whichever it is."""
+    try:
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 - as above
+    except urllib.error.HTTPError as error:
+        return error.code, error
+    return response.status, response
 
 
 def _invoke(url: str, body: bytes) -> Answer:
@@ -94,7 +105,7 @@ def read_body(file: str, stdin: bytes | None) -> bytes:
         raise ValueError(f"{file}: cannot be read ({error.strerror})") from None
     try:
         json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: is not JSON ({error})") from None
     return body
 
@@ -103,6 +114,6 @@ def _pretty(body: bytes, content_type: str) -> str:
     if content_type.startswith("application/json"):
         try:
             return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-        except ValueError:
-            pass  # the API says JSON and sends something else: print what it sends
+        except (ValueError, RecursionError):
+            pass  # the API says JSON and sends something else, or too deep a one: print what it sends
     return body.decode(errors="replace")

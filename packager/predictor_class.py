@@ -6,10 +6,11 @@ imports) is left to the runtime.
 """
 
 import ast
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from packager.parsed import UNPARSABLE, parsed
+from packager.parsed import UNPARSABLE, parsed, valid_later
 from packager.problem import Severity
 from runtime_handler.contract import PredictorTypeName
 
@@ -30,6 +31,9 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 }
 """The arguments, besides self, that each method may declare."""
 
+MOST_BASES = 50
+"""Of a line of base classes that are followed; what is beyond is not known."""
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -42,12 +46,20 @@ class Finding(NamedTuple):
     severity: Severity = "error"
 
 
-def examine(source: bytes, type_name: PredictorTypeName, *, has_models: bool) -> Iterator[Finding]:
-    """What is wrong with the predictor file of that type, in the order of the file."""
+def examine(source: bytes, type_name: PredictorTypeName, *, has_models: bool, python: str | None = None) -> Iterator[Finding]:
+    """What is wrong with the predictor file of that type, in the order of the file.
+
+    `python` is the version that will run it (None: this one); where it is newer, its syntax is not known here.
+    """
     try:
         module = parsed(source)
     except SyntaxError as error:
-        yield Finding(error.lineno, "cxpack.predictor_syntax", f"is not valid Python: {error.msg}")
+        if python is not None and valid_later(error, python):
+            here = "{}.{}".format(*sys.version_info)
+            message = f"is not valid Python {here}, which runs cxpack ({error.msg}); Python {python} of the image may take it"
+            yield Finding(error.lineno, "cxpack.predictor_syntax", f"{message}, and nothing in it was checked", "warning")
+            return
+        yield Finding(error.lineno or None, "cxpack.predictor_syntax", f"is not valid Python: {error.msg}")
         return
     except UNPARSABLE as error:
         yield Finding(None, "cxpack.predictor_syntax", f"is not valid Python: {error or type(error).__name__}")
@@ -157,7 +169,7 @@ def _methods(cls: ast.ClassDef, names: _Names, seen: frozenset[str]) -> tuple[di
     whole = not cls.keywords and not cls.decorator_list
     for base in reversed(cls.bases):
         inherited = names.classes.get(base.id, []) if isinstance(base, ast.Name) else []
-        if len(inherited) == 1 and inherited[0].name not in seen:
+        if len(inherited) == 1 and inherited[0].name not in seen and len(seen) < MOST_BASES:
             found, complete = _methods(inherited[0], names, seen | {cls.name})
             methods |= found
             whole = whole and complete

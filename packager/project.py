@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from errno import ELOOP, ENOTDIR
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,17 +31,21 @@ class ProjectFile(NamedTuple):
 
 
 class OutsideProject(Exception):
-    """A symbolic link leads out of the project, or around in a circle."""
+    """A symbolic link leads out of the `folder`, or (None) around in a circle."""
 
-    def __init__(self, path: str, target: Path) -> None:
-        super().__init__(f"{path} is a symbolic link to {target}, outside the project; copy what it points to into the project")
+    def __init__(self, path: str, target: Path, folder: str | None = "the project") -> None:
+        if folder is None:
+            where = "which it lies in, so that it would have no end; remove it"
+        else:
+            where = f"outside {folder}; copy what it points to into {folder}"
+        super().__init__(f"{path} is a symbolic link to {target}, {where}")
         self.path = path
 
 
 def project_files(root: Path, configuration: Path, without: tuple[Path, ...] = ()) -> list[ProjectFile]:
     """The project's files, sorted by path; folders in `without` (model folders that are packed apart) are left out.
 
-    Raises OutsideProject for a link that leaves the project.
+    Raises OutsideProject for a link that leaves the project, OSError for a folder that cannot be read.
     """
     ignored = ignore_rules(root)
     left_out = {os.path.realpath(configuration), *(os.path.realpath(folder) for folder in without)}
@@ -50,27 +55,54 @@ def project_files(root: Path, configuration: Path, without: tuple[Path, ...] = (
 def _walk(root: str, folder: str, ignored: Ignored, left_out: set[str], above: tuple[str, ...]) -> Iterator[ProjectFile]:
     here = os.path.realpath(os.path.join(root, folder))  # noqa: PTH118 - strings: a big project has 100,000 of them
     if here in above:
-        raise OutsideProject(folder, Path(here))
+        raise OutsideProject(folder, Path(here), None)
     with os.scandir(here) as entries:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.name.startswith(".") and path != ".env":
+                continue
+            try:
+                is_folder = entry.is_dir()
+            except OSError as error:
+                if error.errno in {ELOOP, ENOTDIR}:  # a link to itself, or below a file: there is nothing to copy
+                    continue
+                raise
             real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            if not _belongs(entry, path) or real in left_out or ignored(path + "/" if entry.is_dir() else path):
+            if not _belongs(entry, is_folder) or real in left_out or ignored(path + "/" if is_folder else path):
                 continue
             if entry.is_symlink() and os.path.commonpath((root, real)) != root:
                 raise OutsideProject(path, Path(real))
-            if entry.is_dir():
+            if is_folder:
                 yield from _walk(root, path, ignored, left_out, (*above, here))
             elif entry.is_file():
                 yield ProjectFile(path, Path(real))
 
 
-def _belongs(entry: os.DirEntry[str], path: str) -> bool:
-    if entry.name.startswith("."):
-        return path == ".env"
-    if (_LEFT_OUT_FOLDER if entry.is_dir() else _LEFT_OUT_FILE).match(entry.name):
+def _belongs(entry: os.DirEntry[str], is_folder: bool) -> bool:
+    if (_LEFT_OUT_FOLDER if is_folder else _LEFT_OUT_FILE).match(entry.name):
         return False
-    return not (entry.is_dir() and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
+    return not (is_folder and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
+
+
+def why_left_out(root: Path, path: str) -> str:
+    """What keeps a file or folder that is there from being among the project's files: the rest of a sentence."""
+    ignored = ignore_rules(root)
+    parts = path.split("/")
+    for shown, name in (("/".join(parts[:count]), parts[count - 1]) for count in range(1, len(parts) + 1)):
+        folder = str(root / shown)
+        if not os.path.isdir(folder):  # noqa: PTH112 - as below
+            by, never = ignored(shown), _LEFT_OUT_FILE.match(name)
+        else:
+            by, never = ignored(f"{shown}/"), _LEFT_OUT_FOLDER.match(name)
+            if _has(folder, "pyvenv.cfg"):
+                return f"{shown}/ is a virtual environment"
+            if _is_output(folder):
+                return f"{shown}/ is an output folder of cxpack synth"
+        if by is not None:
+            return f"{shown} is matched by {by}"
+        if never:
+            return f"files and folders of the name {name} are never packed"
+    return f"{path} is packed as a model, apart from the code, or there is nothing to pack"
 
 
 def _has(folder: str, name: str) -> bool:

@@ -4,11 +4,14 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
+from itertools import islice
 
 from packager import dependency_checks, model_paths
+from packager.context import local_path
 from packager.fault import Fault
+from packager.model_files import model_files
 from packager.predictor_class import Finding, examine, request_arguments
+from packager.project import OutsideProject
 from packager.project_folder import Project
 from packager.s3_models import NoListing, split_path
 from packager.spec import ApiSpec
@@ -40,12 +43,15 @@ def predictor_file_is_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
         yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is matched by {by}, so it is not deployed")
     elif not (project.root / predictor.path).is_file():
         yield Fault(at, "files.file_does_not_exist", f"{predictor.path} is a folder; name the Python file in it")
+    elif not predictor.path.endswith(".py"):
+        message = f"{predictor.path} does not end in .py, so that Python would not import it; rename it"
+        yield Fault(at, "files.file_does_not_exist", message)
     else:
         source = project.read(predictor.path)
         needs = ("predictor.type", "predictor.path", "predictor.models", "predictor.model_path")
         # the other types cannot do without a model; where it is missing, that is said, and not the client's lack of one
         has_models = predictor.models is not None or predictor.type != "python"
-        for finding in _findings(source, predictor.type, has_models):
+        for finding in _findings(source, predictor.type, has_models, dependency_checks.python_of_image(api)):
             file = str(project.shown / predictor.path)
             yield Fault(at, finding.code, finding.message, needs, finding.severity, file, finding.line)
 
@@ -96,7 +102,7 @@ def local_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[F
     for location in model_paths.locations(api):
         if "://" in location.path:
             continue
-        path = project.root / os.path.expanduser(location.path)  # noqa: PTH111 - pathlib's raises for an unknown user
+        path = local_path(location.path, project.root)
         needs = (location.at, "predictor.type")
         if not os.path.exists(path):  # noqa: PTH110 - pathlib's raises for a name that is too long
             message = f"{location.path} does not exist; export the model first, or correct the path"
@@ -110,7 +116,11 @@ def local_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[F
                 location.at, "spec.model_path_not_directory", f"{location.path} is a file; name the folder that holds it", needs
             )
         else:
-            found = _listed(path)
+            try:
+                found = sorted(file.path for file in islice(model_files(path), MOST_FILES))
+            except OutsideProject as error:
+                yield Fault(location.at, "cxpack.outside_project", f"{location.path.rstrip('/')}/{error}", needs)
+                continue
             if not found:
                 yield Fault(location.at, "spec.dir_is_empty", f"{location.path} is empty; export the model into it", needs)
             else:
@@ -146,8 +156,21 @@ def look(api: ApiSpec, project: Project) -> Iterator[Fault]:
         try:
             yield from check(api, project)
         except OSError as error:
-            about = error.filename or project.root
-            yield Fault("", "cxpack.unreadable_file", f"{about} cannot be read: {error.strerror or error}")
+            yield _unreadable(error, api, project)
+
+
+def _unreadable(error: OSError, api: ApiSpec, project: Project) -> Fault:
+    """At the key that names the file, or a folder around it; else in the file itself."""
+    file, root = os.path.realpath(error.filename or project.root), os.path.realpath(project.root)
+    shown, reason = str(project.shown / os.path.relpath(file, root)), f"cannot be read: {error.strerror or error}"
+    predictor = None if api.serve is None else api.serve.predictor
+    named = [("predictor.path", predictor and predictor.path), ("deploy.warmup", api.deploy.warmup)]
+    for at, path in [*named, *((location.at, location.path) for location in model_paths.locations(api))]:
+        if path and "://" not in path:
+            there = os.path.realpath(local_path(path, project.root))
+            if os.path.commonpath((there, file)) == there:
+                return Fault(at, "cxpack.unreadable_file", f"{shown} {reason}")
+    return Fault("", "cxpack.unreadable_file", reason, file=shown)
 
 
 CHECKS: Sequence[Check] = (
@@ -166,26 +189,6 @@ CHECKS: Sequence[Check] = (
 
 
 @lru_cache(maxsize=64)
-def _findings(source: bytes, predictor_type: PredictorTypeName, has_models: bool) -> tuple[Finding, ...]:
+def _findings(source: bytes, predictor_type: PredictorTypeName, has_models: bool, python: str) -> tuple[Finding, ...]:
     """The findings in a predictor file, which the APIs of a project often share."""
-    return tuple(examine(source, predictor_type, has_models=has_models))
-
-
-def _listed(root: Path) -> list[str]:
-    """The files below a folder, relative to it, as the runtime lists them: links that leave it are passed over."""
-    real = os.path.realpath(root)
-    found: list[str] = []
-    waiting = [""]
-    while waiting and len(found) < MOST_FILES:
-        folder = waiting.pop()
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                path = f"{folder}{entry.name}"
-                target = os.path.realpath(entry.path) if entry.is_symlink() else None
-                if target is not None and os.path.commonpath((target, real)) != real:
-                    continue
-                if entry.is_dir():
-                    waiting.append(f"{path}/")
-                elif entry.is_file():
-                    found.append(path)
-    return sorted(found)
+    return tuple(examine(source, predictor_type, has_models=has_models, python=python))

@@ -31,6 +31,9 @@ class Project(NamedTuple):
             return "files.file_does_not_exist", f"{path} is not in the project's folder"
         if os.path.commonpath((real, root)) != root:
             return "cxpack.outside_project", f"{path} leads out of the project, to {real}; copy it into the project"
+        if os.path.normpath(path).partition("/")[0] in {"", ".."}:
+            message = f"{path} is in the project, but the image is another folder; write {os.path.relpath(real, root)}"
+            return "spec.must_be_relative_project_path", message
         if any(part.startswith(".") and part not in {".", ".."} for part in Path(path).parts):
             return "files.file_does_not_exist", f"{path} is hidden (its name begins with a dot), so it is not deployed; rename it"
         return None

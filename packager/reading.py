@@ -14,7 +14,7 @@ from packager.grammar import SECTIONS, homes
 from packager.problem import Problem, any_error, in_order
 from packager.project_checks import look
 from packager.project_folder import Project
-from packager.rules import RULES
+from packager.rules import NOT_DEPLOYED, RULES
 from packager.s3_models import ListKeys
 from packager.spec import ApiSpec
 from packager.tree import Node
@@ -25,10 +25,19 @@ may be services, of which a load balancer has one target group each (100, which 
 
 
 class Reading(NamedTuple):
-    """What a file says: the APIs without an error of their own, in its order, and every problem, by line."""
+    """What a file says: the APIs without an error of their own, in its order, and every problem, by line.
+
+    `names` are those of all entries but BatchAPIs, whatever is wrong with them; None where the file cannot be read.
+    """
 
     apis: tuple[ApiSpec, ...] = ()
     problems: tuple[Problem, ...] = ()
+    names: frozenset[str] | None = None
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that forbid going on."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
 def read_project(file: Path, *, lock: bool = False, list_keys: ListKeys | None = None) -> Reading:
@@ -59,8 +68,8 @@ def find_api(file: Path, name: str) -> ApiSpec:
     reading = read_project(file)
     apis = {api.name: api for api in reading.apis}
     if name not in apis:
-        errors = [str(problem) for problem in reading.problems if problem.severity == "error"]
-        raise NoSuchApi(f"{file} has no API {name}; it has: {', '.join(apis)}" if apis or not errors else errors[0])
+        errors = reading.errors
+        raise NoSuchApi(f"{file} has no API {name}; it has: {', '.join(apis)}" if apis or not errors else str(errors[0]))
     return apis[name]
 
 
@@ -76,7 +85,7 @@ def _read(data: bytes, file: str, look_around: Callable[[ApiSpec], Iterable[Faul
         if not any_error(problems):
             message = "holds no APIs; write a list with one entry per API"
             problems.append(Problem(severity="error", code="spec.no_apis", file=file, line=None, path="", message=message))
-        return Reading(problems=in_order(problems))
+        return Reading(problems=in_order(problems), names=None if document.root is None else frozenset())
     drafts = list(_drafts(document.root, file, problems))
     between = [(api, fault) for rule in FILE_RULES for api, fault in rule([draft.api for draft in drafts])]
     apis = []
@@ -88,7 +97,15 @@ def _read(data: bytes, file: str, look_around: Callable[[ApiSpec], Iterable[Faul
         problems += found
         if not draft.reader.bad and not any_error(found):
             apis.append(draft.api)
-    return Reading(apis=tuple(apis), problems=in_order(problems))
+    return Reading(apis=tuple(apis), problems=in_order(problems), names=frozenset(_names(document.root)))
+
+
+def _names(root: Node) -> Iterator[str]:
+    for entry in root.value if isinstance(root.value, list) else ():
+        if isinstance(entry.value, dict):
+            name, kind = (node and node.value for node in map(entry.value.get, ("name", "kind")))
+            if isinstance(name, str) and kind not in NOT_DEPLOYED:
+                yield name
 
 
 class _Draft(NamedTuple):

@@ -12,7 +12,8 @@ a function of the input: CDK hashes each context, so that an API that did not ch
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,7 @@ from packager.check import Check, CheckedApi
 from packager.context import BuildContext
 from packager.manifest import Bundle, Manifest
 from packager.manifest_entry import api_entry, splitter_entry
-from packager.output import write_output
+from packager.output import refuse_sources, write_output
 
 if TYPE_CHECKING:
     from packager.bundle.zips import Zips
@@ -49,11 +50,13 @@ def synth(checked: Check, out: Path, say: Callable[[str], None] = _silent, *, lo
     `lock` pins the requirements of images. Raises NotOurs and OSError as `write_output` does, and BundleError for an API
     that does not go into a zip or whose requirements have no solution; then nothing has changed.
     """
+    refuse_sources(out, checked.file.parent, (api.context for api in checked.deployable if api.context is not None))
     zips = make_zips(checked, say)
     manifest = make_manifest(checked, {name: made.bundle for name, made in zips.items()})
     contexts = [_context(api, zips.get(api.spec.name), lock, say) for api in checked.deployable]
-    changed = write_output(out, manifest, contexts)
-    return Synthesis(out=out, manifest=manifest, changed=changed, cdk_json_written=_write_cdk_json(checked.file.parent))
+    with _cdk_json(checked.file.parent) as written:
+        changed = write_output(out, manifest, contexts)
+    return Synthesis(out=out, manifest=manifest, changed=changed, cdk_json_written=written)
 
 
 def _context(api: CheckedApi, zips: "Zips | None", lock: bool, say: Callable[[str], None]) -> BuildContext:
@@ -100,11 +103,19 @@ def project_name(folder: Path) -> str:
     return slug if slug[:1].isalpha() else f"cxpack-{slug}".rstrip("-")
 
 
-def _write_cdk_json(folder: Path) -> bool:
+@contextmanager
+def _cdk_json(folder: Path) -> Iterator[bool]:
+    """A cdk.json in the folder, and whether it is new; a new one does not stay when what is done within fails."""
     path = folder / "cdk.json"
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(CDK_JSON, indent=2) + "\n")
+        file = path.open("x", encoding="utf-8")
     except FileExistsError:
-        return False
-    return True
+        yield False
+        return
+    try:
+        with file:
+            file.write(json.dumps(CDK_JSON, indent=2) + "\n")
+        yield True
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

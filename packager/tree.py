@@ -65,10 +65,14 @@ class _Open:
 
 
 class TreeBuilder:
-    """Turns the events of one document into nodes; holds the anchors and the count of nodes meanwhile."""
+    """Turns the events of one document into nodes; holds the anchors and the count of nodes meanwhile.
 
-    def __init__(self, report: Report) -> None:
+    `number` gives the line number, from 1, of a line as YAML counts them, from 0.
+    """
+
+    def __init__(self, report: Report, number: Callable[[int], int]) -> None:
         self._report = report
+        self._number = number
         self._anchors: dict[str, Node | None] = {}
         self._stack: list[_Open] = []
         self._count = 0
@@ -76,7 +80,7 @@ class TreeBuilder:
 
     def take(self, event: Any) -> None:
         """Add what one of PyYAML's events says. Raises Unreadable where the document cannot be gone on with."""
-        line = event.start_mark.line + 1
+        line = self._number(event.start_mark.line)
         match type(event).__name__:
             case "ScalarEvent":
                 self._scalar(event, line)

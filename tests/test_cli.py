@@ -1,6 +1,7 @@
 """The `cxpack` command line: what a user sees, with their mistakes first."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -221,3 +222,55 @@ def test_the_project_itself_is_no_output_folder(tmp_path: Path) -> None:
     result = cxpack("synth", "-o", ".", cwd=tmp_path)
     assert (result.returncode, "the project's own folder" in result.stderr) == (1, True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cortex.yaml", "predictor.py"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "latin-1:strict", "ascii:strict"])
+def test_any_text_is_written_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    """Names of files that are no text, and letters that the terminal lacks, are escapes and end no command."""
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    a_project(folder, an_api(compute="{mem: 日本}"), notes_dot_txt="x")
+    (folder / os.fsdecode(b"\xff.pem")).write_text("")
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "packager", *map(str, arguments)]
+        environment = {**os.environ, "PYTHONIOENCODING": encoding}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", errors="replace", timeout=60
+        )
+
+    said = run("check", folder / "cortex.yaml", "--format", "json")
+    problems = json.loads(said.stdout)["problems"]
+    assert said.stderr == ""
+    assert "日本" in problems[0]["message"]
+    assert os.fsencode(problems[0]["file"]) == os.fsencode(folder / "cortex.yaml")
+    a_project(folder)
+    for command in ("check", "synth"):
+        said = run(command, folder / "cortex.yaml")
+        assert said.returncode == 0
+        assert "\\udcff.pem looks like a secret" in said.stderr
+    assert "next: cd" in said.stdout
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--format", "json"], ["synth"], ["schema"]])
+def test_a_full_disk_behind_the_output_is_one_sentence(tmp_path: Path, arguments: list[str]) -> None:
+    """Exit status 1, for nobody has seen the result."""
+    a_project(tmp_path)
+    command = [sys.executable, "-m", "packager", *arguments]
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        silent = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=full, timeout=60)
+    assert said.returncode == silent.returncode == 1
+    assert said.stderr.splitlines()[-1] == "error: the output cannot be written: No space left on device"
+    assert "Traceback" not in said.stderr
+    assert "Exception ignored" not in said.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake(tmp_path: Path) -> None:
+    """As with `| head -1`: nothing is said."""
+    a_project(tmp_path, "".join(map(an_api, map("api-{}".format, range(50)))))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "packager", "check"]
+    said = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (said.returncode, said.stderr) == (0, "")

@@ -12,8 +12,6 @@ from packager.context import BuildContext
 from packager.images import FLAVOURS
 from packager.spec import ApiSpec
 
-GLIBC = (2, 36)
-"""Of Debian 12, on which the images stand."""
 REQUIREMENTS = "requirements.txt"
 
 
@@ -26,7 +24,8 @@ def locked(context: BuildContext, spec: ApiSpec, cache: Path) -> BuildContext:
     if not files.get(REQUIREMENTS, b"").strip():
         return context
     serve = spec.served
-    flavour = FLAVOURS[serve.predictor.type, serve.accelerator].files[REQUIREMENTS].read_text()
-    platform = Platform(python=spec.deploy.python, architecture=spec.deploy.architecture, glibc=GLIBC)
-    text = "\n".join([*sources(files), resolution(files, platform, flavour, cache)])
+    flavour = FLAVOURS[serve.predictor.type, serve.accelerator]
+    platform = Platform(python=spec.deploy.python, architecture=spec.deploy.architecture, glibc=flavour.glibc)
+    resolved = resolution(files, platform, flavour.files[REQUIREMENTS].read_text(), cache)
+    text = "\n".join([*sources(files), resolved])
     return context.replacing(f"dependencies/{REQUIREMENTS}", text.encode())

@@ -25,22 +25,25 @@ def run(arguments: Namespace) -> int:
     from packager.reading import read_project
     from packager.synth import project_name
 
-    wanted = {api.name for api in read_project(arguments.file).apis if api.kind != "BatchAPI"}
+    reading = read_project(arguments.file)
+    for problem in reading.errors:
+        say(str(problem))
+    wanted = reading.names
     try:
         standing = {api.name: api for api in deployed_apis(project_name(arguments.file.parent), arguments.env)}
     except AwsError as error:
         return fail(str(error))
-    names = sorted(wanted | standing.keys())
+    names = sorted((wanted or frozenset()) | standing.keys())
     if arguments.api is not None:
         if arguments.api not in names:
             return fail(f"neither {arguments.file} nor AWS has an API {arguments.api}; there are: {', '.join(names) or 'none'}")
         names = [arguments.api]
     models = _models(standing.get(arguments.api))
     if arguments.format == "json":
-        result_json([_as_json(name, standing.get(name), name in wanted, models) for name in names])
+        result_json([_as_json(name, standing.get(name), _in_file(name, wanted), models) for name in names])
         return DONE
     rows = [("api", "status", "version", "updated", "cost", "url")]
-    rows += [_row(name, standing.get(name), name in wanted) for name in names]
+    rows += [_row(name, standing.get(name), _in_file(name, wanted)) for name in names]
     for line in table(rows):
         result(line)
     if models:
@@ -48,6 +51,11 @@ def run(arguments: Namespace) -> int:
         for line in table(_model_rows(models)):
             result(line)
     return DONE
+
+
+def _in_file(name: str, wanted: frozenset[str] | None) -> bool | None:
+    """Whether the file has the API; None where nobody can tell."""
+    return None if wanted is None else name in wanted
 
 
 def _models(api: "DeployedApi | None") -> "list[ServedVersion] | None":
@@ -72,17 +80,19 @@ def _model_rows(models: "list[ServedVersion]") -> list[tuple[str, ...]]:
     return [row[1:] for row in rows] if {each.model for each in models} == {SINGLE_MODEL} else rows
 
 
-def _row(name: str, api: "DeployedApi | None", wanted: bool) -> tuple[str, str, str, str, str, str]:
+def _row(name: str, api: "DeployedApi | None", in_file: bool | None) -> tuple[str, str, str, str, str, str]:
     if api is None:
         return name, "not deployed", "-", "-", "-", "-"
-    status = api.status if wanted else f"{api.status} (not in the file)"
+    status = f"{api.status} (not in the file)" if in_file is False else api.status
     return name, status, api.version or "-", f"{api.updated:%Y-%m-%d %H:%M} UTC", api.cost or "-", api.url or "-"
 
 
-def _as_json(name: str, api: "DeployedApi | None", wanted: bool, models: "list[ServedVersion] | None") -> dict[str, object]:
+def _as_json(
+    name: str, api: "DeployedApi | None", in_file: bool | None, models: "list[ServedVersion] | None"
+) -> dict[str, object]:
     return {
         "name": name,
-        "in_file": wanted,
+        "in_file": in_file,
         "stack": api and api.stack,
         "status": api and api.status,
         "version": api and api.version,

@@ -1,5 +1,6 @@
 """`cxpack synth`: the output folder that `cdk deploy` reads."""
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from shlex import quote
@@ -32,7 +33,7 @@ def run(arguments: Namespace) -> int:
     if not (checked.ok and checked.deployable):
         return _refuse(checked, arguments.format)
     out = arguments.output or arguments.file.parent / OUTPUT
-    if out.resolve() == arguments.file.parent.resolve():
+    if os.path.realpath(out) == os.path.realpath(arguments.file.parent):
         return fail(f"-o {out} is the project's own folder; choose another, nothing was written")
     try:
         written = synth(checked, out, say, lock=arguments.lock)

@@ -1,5 +1,6 @@
 """The models of a deployed API as it tells them itself: the `model_metadata` of a GET on its URL, as Cortex's CLI read it."""
 
+import http.client
 import json
 import re
 import urllib.error
@@ -38,9 +39,9 @@ def served_models(url: str) -> list[ServedVersion]:
     except urllib.error.HTTPError as error:
         with error:
             raise NoAnswer(f"{url} answered {error.code} {error.reason}") from None
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(f"{url} does not answer ({getattr(error, 'reason', error)})") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NoAnswer(f"{url} answered something else than Cortex's model_metadata ({error})") from None
 
 

@@ -137,6 +137,37 @@ def test_environments_of_one_account_stay_apart(account: Account, shop: Path, ca
     assert names("dev-blue") == ["iris"]
 
 
+def test_get_knows_apis_that_have_errors(account: Account, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are in the file, whatever is wrong with them, which is said beside the list."""
+    account.deploy("shop-dev-one", "v1")
+    account.deploy("shop-dev-old", "v0")
+    batch = an_api("nightly").replace("- name: nightly\n", "- name: nightly\n  kind: BatchAPI\n")
+    (shop / "cortex.yaml").write_text(an_api("one", compute="{cpus: 1}") + an_api("two") + batch + "- 7\n")
+    assert main(["get"]) == 0
+    told = capsys.readouterr()
+    assert [line.split()[0] for line in told.out.splitlines()[1:]] == ["old", "one", "two"]
+    assert ["(not in the file)" in line for line in told.out.splitlines()[1:]] == [True, False, False]
+    assert 'cortex.yaml:5: apis[0].compute.cpus: unknown key; did you mean "cpu"?' in told.err
+
+
+@pytest.mark.parametrize("text", [None, "- name: ["])
+def test_get_says_that_it_cannot_read_the_file(
+    account: Account, shop: Path, text: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And does not say of an API that the file lacks it."""
+    account.deploy("shop-dev-one", "v1")
+    (shop / "cortex.yaml").unlink()
+    if text is not None:
+        (shop / "cortex.yaml").write_text(text)
+    assert main(["get"]) == 0
+    told = capsys.readouterr()
+    assert told.err.startswith("cortex.yaml")
+    assert ("no such file" in told.err) is (text is None)
+    assert "not in the file" not in told.out
+    assert main(["get", "--format", "json"]) == 0
+    assert [entry["in_file"] for entry in json.loads(capsys.readouterr().out)] == [None]
+
+
 class _Says(BaseHTTPRequestHandler):
     """An API that answers every GET alike."""
 

@@ -140,3 +140,14 @@ def test_any_bytes_give_problems_never_a_traceback(data: bytes) -> None:
     """Not even bytes that are no text."""
     reading = read_text(data, "cortex.yaml")
     assert reading.apis or reading.problems
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
+def test_lines_are_those_that_editors_show(end: str) -> None:
+    """Characters that end a line to YAML alone do not shift what comes after them."""
+    text = f"- name: a # one{end}\n  x: 1\r\n  y: 'p{end} q'{end}\n  z: 2\n"
+    root = read_document(text.encode(), "cortex.yaml").root
+    assert root is not None
+    assert {key: node.line for key, node in root.value[0].value.items()} == {"name": 1, "x": 2, "y": 3, "z": 4}
+    (problem,) = read_document(f"- a: 1{end}\n\n- b: [\n".encode(), "cortex.yaml").problems
+    assert problem.line == 4

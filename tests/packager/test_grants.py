@@ -19,7 +19,7 @@ def grants(**predictor: object) -> list[tuple[str, str, str]]:
 def test_model_paths_are_granted() -> None:
     """One model path, several, or a folder of models; local ones need no grant."""
     paths = (ModelPath(name="a", path="s3://b/x/a/"), ModelPath(name="c", path="models/c"))
-    assert grants(models=ModelsSpec(paths=paths)) == [("b", "x/a/*", "predictor.models")]
+    assert grants(models=ModelsSpec(paths=paths)) == [("b", "x/a/*", "predictor.models.paths[0].path")]
     assert grants(models=ModelsSpec(dir="s3://b/all/")) == [("b", "all/*", "predictor.models.dir")]
 
 
@@ -37,7 +37,7 @@ def test_model_paths_are_granted() -> None:
 def test_a_models_grant_is_for_its_folder_or_its_file_alone(path: str, keys: str) -> None:
     """What begins alike beside it is not granted: models/text is no leave for models/text-private."""
     [grant] = grants(models=ModelsSpec(paths=(ModelPath(name="a", path=path),)))
-    assert grant == ("b", keys, "predictor.models")
+    assert grant == ("b", keys, "predictor.models.paths[0].path")
 
 
 def test_what_config_and_env_name_is_granted() -> None:
@@ -83,6 +83,23 @@ def test_check_names_each_grant_and_why(tmp_path: Path) -> None:
     assert (one.severity, many.severity) == ("note", "note")
     assert "s3://b/k, because predictor.config.bucket names it" in one.message
     assert "s3://b/m*, because predictor.config.more names it" in many.message
+
+
+@pytest.mark.parametrize(
+    ("models", "line", "key"),
+    [
+        ("model_path: s3://bucket/x/", 5, "model_path"),
+        ("models:\n  path: s3://bucket/x/", 6, "models.path"),
+        ("multi_model_reloading:\n  path: s3://bucket/x/", 6, "multi_model_reloading.path"),
+        ("models:\n  paths:\n  - {name: m, path: s3://bucket/x/}", 7, "models.paths[0].path"),
+        ("models:\n  dir: s3://bucket/x/", 6, "models.dir"),
+    ],
+)
+def test_a_grant_for_a_model_stands_at_its_path(tmp_path: Path, models: str, line: int, key: str) -> None:
+    """In whatever spelling."""
+    code = PREDICTOR.replace("config):", "config, python_client):") + "\n    def load_model(self, model_path): ...\n"
+    [note] = found(tmp_path, "deploy.grant", an_api(predictor=models), predictor_dot_py=code)
+    assert (note.line, note.path) == (line, f"apis[0].predictor.{key}")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 import ast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packager.imported import CORTEX_HAD, RARELY_BROUGHT, not_brought, not_installed
+from packager.counted_on import installs, mentions
+from packager.imported import CORTEX_HAD, RARELY_BROUGHT, imports, not_brought, not_installed
+from packager.predictor_class import examine
+from tests.builders import PREDICTOR
 
 
 def test_each_once_with_its_line_and_distribution() -> None:
@@ -45,3 +49,29 @@ def test_what_other_packages_seldom_bring() -> None:
     assert names("fastai\nopencv-python-headless") == []
     assert names("--find-links https://example.org/whl/torch_stable.html\nalbumentations") == []
     assert RARELY_BROUGHT.keys() <= CORTEX_HAD.keys()
+
+
+DEEP = {
+    "a sum": f"x = {' + '.join(['1'] * 1000)}\n",
+    "elifs": "if a: pass\n" + "elif a: pass\n" * 1500,
+    "a chain of attributes": f"x{'.a' * 1000}()\n",
+    "a chain of calls": f"x{'.a()' * 500}\n",
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_a_deep_module_is_read_to_its_end(kind: str) -> None:
+    """Python compiles it, so it is looked at as any other."""
+    source = (DEEP[kind] + PREDICTOR + "import torch\n").encode()
+    compile(source, "predictor.py", "exec")
+    assert [each.name for each in imports(source)] == ["torch"]
+    assert installs(source) == ()
+    assert mentions(source, "nothing") is None
+    assert list(examine(source, "python", has_models=False)) == []
+
+
+def test_a_long_line_of_bases_is_followed() -> None:
+    """Until nobody can tell any more what it inherits."""
+    bases = "".join(f"class A{number}(A{number - 1}): pass\n" for number in range(1, 2000))
+    source = f"class A0: pass\n{bases}{PREDICTOR.replace('Predictor:', 'Predictor(A1999):')}"
+    assert list(examine(source.encode(), "python", has_models=False)) == []

@@ -3,17 +3,22 @@
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from packager.check import check
 from packager.output import NotOurs
+from packager.staging import alone
 from packager.synth import Synthesis, synth
-from tests.builders import a_project, an_api
+from tests.builders import PREDICTOR, a_project, an_api
+from tests.packager.ordinary import cxpack, needs_permissions
 
 
 def synthesize(file: Path, out: Path | None = None) -> Synthesis:
@@ -114,6 +119,31 @@ def test_a_folder_of_the_users_is_never_overwritten(tmp_path: Path) -> None:
     assert tree(tmp_path / "precious").keys() == {"echo/data"}
 
 
+@pytest.mark.parametrize("folder", ["data", "data/deep", "linked", "models", "models/iris"])
+def test_a_folder_of_the_projects_files_is_no_output_folder(tmp_path: Path, folder: str) -> None:
+    """The next synth would leave its files out, as it leaves out what the last one wrote."""
+    text = an_api(predictor="model_path: models/iris").replace("python\n", "tensorflow\n")
+    code = PREDICTOR.replace("Python", "TensorFlow").replace("(self, config)", "(self, config, tensorflow_client)")
+    saved = {f"models__iris__1__{name}": b"" for name in ("saved_model_dot_pb", "variables__variables_dot_index")}
+    files = {**saved, "models__iris__1__variables__variables_dot_data-00000-of-00001": b""}
+    file = a_project(tmp_path, text, predictor_dot_py=code, data__deep__x_dot_txt="x", **files)
+    (tmp_path / "linked").symlink_to("data")
+    before = tree(tmp_path)
+    with pytest.raises(NotOurs, match="which the images need and would then lack"):
+        synthesize(file, tmp_path / folder)
+    assert tree(tmp_path) == before
+
+
+def test_other_folders_may_hold_what_they_like(tmp_path: Path) -> None:
+    """Around the project, in it but ignored, and outside."""
+    file = a_project(tmp_path / "shop", notes__a_dot_md="mine", _dot_cortexignore="notes\n")
+    (tmp_path / "b.txt").write_text("mine")
+    for out in (tmp_path / "shop/notes", tmp_path):
+        assert synthesize(file, out).changed == {"echo": True}
+        assert synthesize(file, out).changed == {"echo": False}
+    assert (tmp_path / "shop/notes/a.md").read_text() == (tmp_path / "b.txt").read_text() == "mine"
+
+
 def test_a_failing_write_leaves_the_old_output(tmp_path: Path) -> None:
     """When a file vanishes while it is staged, the previous output is still whole."""
     file = a_project(tmp_path, data_dot_bin=b"1")
@@ -125,6 +155,144 @@ def test_a_failing_write_leaves_the_old_output(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         synth(checked, tmp_path / "cxpack.out")
     assert tree(tmp_path / "cxpack.out") == before
+
+
+@needs_permissions
+def test_a_project_that_takes_no_cdk_json_gets_no_output_either(tmp_path: Path) -> None:
+    """Nothing was changed, as is said then."""
+    a_project(tmp_path / "shop")
+    (tmp_path / "shop").chmod(0o555)
+    result = cxpack("synth", "shop/cortex.yaml", "-o", "elsewhere", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.endswith("Permission denied: 'shop/cdk.json'; nothing was changed\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["shop"]
+
+
+def test_no_cdk_json_stays_where_the_output_cannot_be_written(tmp_path: Path) -> None:
+    """Whatever is the reason."""
+    file = a_project(tmp_path / "shop")
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OSError, match="taken"):
+        synthesize(file, tmp_path / "taken")
+    assert not (tmp_path / "shop/cdk.json").exists()
+
+
+class Ended(BaseException):
+    """What Ctrl-C raises, wherever the program is."""
+
+
+@pytest.mark.parametrize("reason", [Ended, OSError])
+@pytest.mark.parametrize("moment", range(8))
+def test_an_end_between_any_two_renames_leaves_the_old_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int, reason: type[BaseException]
+) -> None:
+    """Two APIs changed, one new, one gone: seven moves, and whichever is the last, all of them count or none."""
+    file = a_project(tmp_path, an_api("one") + an_api("two") + an_api("gone"))
+    out = tmp_path / "cxpack.out"
+    synthesize(file)
+    before = tree(out)
+    changed = "".join(an_api(name, predictor="config: {x: 1}") for name in ("one", "two", "new"))
+    file.write_text(changed)
+    checked, moves = check(file), 0
+    rename, replace = Path.rename, Path.replace
+
+    def ending(move: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def moved(path: Path, target: Path) -> Path:
+            nonlocal moves
+            moves += 1
+            if moves == moment + 1:
+                raise reason
+            return move(path, target)
+
+        return moved
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", ending(rename))
+        patched.setattr(Path, "replace", ending(replace))
+        if moment < 7:
+            with pytest.raises(reason):
+                synth(checked, out)
+        else:
+            synth(checked, out)
+    if moment < 7:
+        assert tree(out) == before
+        assert sorted(path.name for path in out.iterdir()) == ["gone", "manifest.json", "one", "two"]
+    else:
+        assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "new", "one", "two"]
+        assert synthesize(file).changed == dict.fromkeys(("one", "two", "new"), False)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from packager.check import check
+from packager.synth import synth
+
+moves, rename, replace = 0, Path.rename, Path.replace
+
+def ending(move):
+    def moved(path, target):
+        global moves
+        moves += 1
+        if moves == int(sys.argv[1]):
+            os.kill(os.getpid(), int(sys.argv[2]))
+        return move(path, target)
+    return moved
+
+Path.rename, Path.replace = ending(rename), ending(replace)
+synth(check(Path("cortex.yaml")), Path("cxpack.out"))
+"""
+
+
+@pytest.mark.parametrize("moment", range(1, 8))
+def test_what_a_killed_synth_leaves_is_put_right_by_the_next(tmp_path: Path, moment: int) -> None:
+    """Nothing staged stays, and nothing that was moved away is lost, whichever move is the last."""
+    file = a_project(tmp_path, an_api("one") + an_api("two") + an_api("gone"))
+    out = tmp_path / "cxpack.out"
+    synthesize(file)
+    old, before = file.read_text(), tree(out)
+    file.write_text("".join(an_api(name, predictor="config: {x: 1}") for name in ("one", "two", "new")))
+    signum = signal.SIGTERM if moment == 1 else signal.SIGKILL
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(moment), str(int(signum))], cwd=tmp_path, check=False)
+    assert killed.returncode == -signum
+    assert list(out.glob(".staging-*"))
+    file.write_text(old)
+    assert synthesize(file).changed == dict.fromkeys(("one", "two", "gone"), False)
+    assert tree(out) == before
+    assert sorted(path.name for path in out.iterdir()) == ["gone", "manifest.json", "one", "two"]
+
+
+def test_a_running_synth_is_waited_for(tmp_path: Path) -> None:
+    """What it has staged is not swept away."""
+    file = a_project(tmp_path)
+    out = tmp_path / "cxpack.out"
+    synthesize(file)
+    second = threading.Thread(target=synthesize, args=(file,), daemon=True)
+    with alone(out, "manifest.json"):
+        (out / ".staging-theirs").mkdir()
+        second.start()
+        second.join(timeout=0.3)
+        assert second.is_alive()
+        assert (out / ".staging-theirs").exists()
+    second.join(timeout=30)
+    assert not second.is_alive()
+    assert not (out / ".staging-theirs").exists()
+
+
+def test_a_name_that_is_no_text_is_one_like_others(tmp_path: Path) -> None:
+    """It is copied, compared and digested."""
+    file, name = a_project(tmp_path), os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("x")
+    synthesize(file)
+    assert (tmp_path / "cxpack.out/echo/project" / name).exists()
+    assert synthesize(file).changed == {"echo": False}
+    digests = set()
+    for content in (b"x", b"y"):
+        (tmp_path / name).write_bytes(content)
+        context = check(file).apis[0].context
+        assert context is not None
+        digests.add(context.digest)
+    assert len(digests) == 2
 
 
 def test_running_a_context_does_not_make_it_changed(tmp_path: Path) -> None:

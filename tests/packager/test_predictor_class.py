@@ -1,13 +1,16 @@
 """Predictor classes are judged by their source, as the runtime judges them by import, and nothing of the user's runs."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from packager.check import check
 from packager.predictor_class import examine
 from runtime_handler.contract import PredictorTypeName
+from tests.builders import a_project, an_api
 
 GOOD = """
 class PythonPredictor:
@@ -74,6 +77,57 @@ def test_a_file_that_is_no_python_is_one_sentence(source: str) -> None:
     """Whatever the parser makes of it."""
     (finding,) = examine(source.encode("latin-1"), "python", has_models=False)
     assert finding.code in {"cxpack.predictor_syntax", "cxpack.predictor_class"}
+
+
+OF_3_12 = {
+    "a type alias": "type X = int",
+    "a generic alias": "type X[T] = list[T]",
+    "a generic function": "async def f[T](x): pass",
+    "a generic class": "class A[\n    T,\n]: pass",
+    "quotes within quotes": 'x = f"{d["k"]}"',
+    "a backslash in an f-string": "x = f\"{'\\n'.join(a)}\"",
+    "an f-string of several lines": 'x = f"{a +\n 1}"',
+}
+OLD_MISTAKES = ["x = =", 'print(f"hello"', 'x = f"{a b}"', "x = 'open", "def f(x)", "class PythonPredictor(", "types = = 1"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python reads it")
+@pytest.mark.parametrize("kind", OF_3_12)
+def test_what_a_newer_python_may_read_is_a_warning(kind: str) -> None:
+    """The image's Python has the last word; where it is no newer than this one, this one's word counts."""
+    source = f"{OF_3_12[kind]}\n".encode()
+    (finding,) = examine(source, "python", has_models=False, python="3.12")
+    assert (finding.severity, finding.line, finding.code) == ("warning", 1, "cxpack.predictor_syntax")
+    assert "Python 3.12 of the image may take it" in finding.message
+    for python in ("3.10", "3.11", None):
+        (finding,) = examine(source, "python", has_models=False, python=python)
+        assert (finding.severity, finding.line) == ("error", 1)
+
+
+@pytest.mark.parametrize("line", OLD_MISTAKES)
+def test_what_no_python_reads_is_an_error(line: str) -> None:
+    """Also where the image has a newer one."""
+    (finding,) = examine(f"{line}\n".encode(), "python", has_models=False, python="3.99")
+    assert finding.severity == "error"
+
+
+def test_an_encoding_that_is_none_is_said_of_the_file() -> None:
+    """Python names no line for it."""
+    (finding,) = examine(b"# coding: klingon\n", "python", has_models=False)
+    assert (finding.line, finding.severity) == (None, "error")
+    assert "unknown encoding: klingon" in finding.message
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="this Python reads it")
+def test_the_python_of_each_image_is_asked_for(tmp_path: Path) -> None:
+    """Two APIs of one project may have two."""
+    source = "class A[T = int]: pass\n"
+    text = an_api("new", deploy="{python: '3.13'}") + an_api("old", deploy="{python: '3.11'}").replace("predictor.py", "old.py")
+    found = check(a_project(tmp_path, text, predictor_dot_py=source, old_dot_py=source)).problems
+    assert [(problem.file, problem.severity) for problem in found] == [
+        (str(tmp_path / "old.py"), "error"),
+        (str(tmp_path / "predictor.py"), "warning"),
+    ]
 
 
 @given(st.text(st.sampled_from("clas defPythonPredictor:(),=*\n    @\"'\\#ñ"), max_size=80))

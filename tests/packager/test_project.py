@@ -1,11 +1,13 @@
 """Which files belong to a project."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from packager.project import OutsideProject, project_files
-from tests.builders import a_project
+from tests.builders import PREDICTOR, a_project, an_api
+from tests.packager.ordinary import cxpack, needs_permissions
 
 
 def paths(file: Path) -> list[str]:
@@ -48,12 +50,68 @@ def test_a_link_that_leaves_the_project_is_refused_by_name(tmp_path: Path, targe
     """Neither somebody's secrets nor an endless circle ends up in an image."""
     file = a_project(tmp_path / "project")
     (tmp_path / "project/link").symlink_to(target)
-    with pytest.raises(OutsideProject, match="link is a symbolic link"):
+    with pytest.raises(OutsideProject, match="link is a symbolic link") as refused:
         paths(file)
+    assert ("outside the project" in str(refused.value)) is (target != ".")
+    assert ("which it lies in" in str(refused.value)) is (target == ".")
 
 
-def test_a_broken_link_is_left_out(tmp_path: Path) -> None:
-    """A link to nothing has no bytes to copy; it is as absent here as in the user's own run."""
+@pytest.mark.parametrize("target", ["nowhere", "link", "predictor.py/x"])
+def test_a_broken_link_is_left_out(tmp_path: Path, target: str) -> None:
+    """A link to nothing, or to itself, has no bytes to copy; it is as absent here as in the user's own run."""
     file = a_project(tmp_path)
-    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "link").symlink_to(target)
     assert paths(file) == ["predictor.py"]
+
+
+@needs_permissions
+@pytest.mark.parametrize("name", ["data", ".env", "native.so"])
+def test_what_cannot_be_read_is_a_problem(tmp_path: Path, name: str) -> None:
+    """Of the file that it is, once for all APIs, beside what else is wrong; without it the project is fine."""
+    a_project(tmp_path, an_api("one") + an_api("two") + an_api("large", compute="{cpu: 900}"), data__x_dot_txt="")
+    for unread in (".env", "native.so"):
+        (tmp_path / unread).write_bytes(b"\x7fELF")
+    (tmp_path / name).chmod(0)
+    result = cxpack("check", "--format", "json", cwd=tmp_path)
+    (tmp_path / name).chmod(0o700)
+    assert result.stderr == ""
+    errors = [problem for problem in json.loads(result.stdout)["problems"] if problem["severity"] == "error"]
+    (unreadable,) = [problem for problem in errors if problem["file"] == name]
+    assert (unreadable["code"], unreadable["line"]) == ("cxpack.unreadable_file", None)
+    assert unreadable["message"].startswith("cannot be read: Permission denied; correct its permissions")
+    assert result.returncode == 1
+
+
+@needs_permissions
+def test_what_is_ignored_need_not_be_read(tmp_path: Path) -> None:
+    """Which is the other remedy."""
+    a_project(tmp_path, data__x_dot_txt="", _dot_cortexignore="data/\n")
+    (tmp_path / "data").chmod(0)
+    result = cxpack("check", cwd=tmp_path)
+    (tmp_path / "data").chmod(0o700)
+    assert result.returncode == 0
+
+
+@needs_permissions
+@pytest.mark.parametrize(
+    ("name", "file", "line"),
+    [
+        ("predictor.py", "cortex.yaml", 4),
+        ("lib", "lib", None),
+        ("iris/1", "cortex.yaml", 6),
+        ("body.json", "cortex.yaml", 7),
+        ("requirements.txt", "requirements.txt", None),
+    ],
+)
+def test_what_cannot_be_read_is_said_at_its_key(tmp_path: Path, name: str, file: str, line: int | None) -> None:
+    """Once, or of the file itself where no key names it."""
+    text = an_api(predictor="python_path: lib\nmodel_path: iris", deploy="{warmup: body.json}")
+    code = PREDICTOR.replace("(self, config)", "(self, config, python_client)") + "\n    def load_model(self, model_path): ...\n"
+    files = {"lib__x_dot_py": "", "iris__1__m": "x", "body_dot_json": "{}", "requirements_dot_txt": "x\n"}
+    a_project(tmp_path, text, predictor_dot_py=code, **files)
+    (tmp_path / name).chmod(0)
+    problems = json.loads(cxpack("check", "--format", "json", cwd=tmp_path).stdout)["problems"]
+    (tmp_path / name).chmod(0o700)
+    (unreadable,) = [problem for problem in problems if problem["code"] == "cxpack.unreadable_file"]
+    assert (unreadable["file"], unreadable["line"]) == (file, line)
+    assert "cannot be read: Permission denied" in unreadable["message"]

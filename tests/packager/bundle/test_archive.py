@@ -4,7 +4,10 @@ import os
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from packager.bundle.archive import write_archive
+from packager.bundle.errors import BundleError
 
 FILES = {"b/module.py": b"x = 1\n", "a.txt": b"text", "b/native.so": b"\x7fELF"}
 
@@ -39,3 +42,12 @@ def test_every_user_may_read(tmp_path: Path) -> None:
     assert modes == {"python/a.txt": 0o644, "python/b/module.py": 0o644, "python/b/native.so": 0o755}
     assert size == sum(map(len, FILES.values()))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tree", "x.zip"]
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """By name, and nothing is left behind."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / os.fsdecode(b"caf\xe9.txt")).write_bytes(b"")
+    with pytest.raises(BundleError, match="is not UTF-8"):
+        write_archive(tmp_path / "out/a.zip", tmp_path / "tree")
+    assert not list((tmp_path / "out").iterdir())

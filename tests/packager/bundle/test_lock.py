@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from packager.cli import main
-from tests.builders import a_project
+from tests.builders import a_project, an_api
 from tests.packager.bundle.wheelhouse import wheel
 
 
@@ -54,6 +54,17 @@ def test_the_lock_keeps_wheels_of_the_project(shop: Path) -> None:
     text = (shop / "cxpack.out/echo/dependencies/requirements.txt").read_text()
     lines = [line for line in text.splitlines() if not line.startswith(" ")]
     assert lines == ["--find-links ./more/wheels", "./wheels/ours-1.0-py3-none-any.whl \\", "theirs==1.0 \\"]
+
+
+@pytest.mark.parametrize(("compute", "version"), [("{cpu: 1}", "2.0"), ("{inf: 1}", "1.0")])
+def test_the_lock_is_for_the_system_of_the_image(shop: Path, compute: str, version: str) -> None:
+    """Images for Inferentia stand on an older one than the others, which does not load what is built for theirs."""
+    wheel(shop.parent / "wheels", "native", "1.0", {"native.py": b""}, tag="py3-none-manylinux_2_31_x86_64")
+    wheel(shop.parent / "wheels", "native", "2.0", {"native.py": b""}, tag="py3-none-manylinux_2_36_x86_64")
+    a_project(shop, an_api(compute=compute), requirements_dot_txt="native\n")
+    assert main(["synth", "--lock"]) == 0
+    text = (shop / "cxpack.out/echo/dependencies/requirements.txt").read_text()
+    assert text.split()[0] == f"native=={version}"
 
 
 def test_without_lock_nothing_is_resolved(shop: Path) -> None:
