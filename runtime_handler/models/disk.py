@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models.catalog import Files
+from runtime_handler.models.limits import within
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import ModelId, TierStatus
 from runtime_handler.models.recency import Recency, next_use
@@ -48,8 +49,7 @@ class DiskTier:
             if stored.used is not None:
                 self._memory.remember(stored.name[0], stored.used)
         with self._lock:
-            while not self._fits(0, 0) and self._evict_one():
-                pass
+            self._make_room(0, 0)
 
     def close(self) -> None:
         """Leave the store to others."""
@@ -146,28 +146,40 @@ class DiskTier:
                 return
         ask()  # without the lock: it goes over the network
         with self._lock:
-            while not self._fits(1, size):
-                if not self._evict_one():
-                    raise NoCapacity("the disk cache is full of models that are in memory, or that are being loaded")
+            if not self._make_room(1, size):
+                raise NoCapacity("the disk cache is full of models that are in memory, or that are being loaded")
             self._fetching[name] = size
 
     def _fits(self, more: int, size: int) -> bool:
-        if self._limit is not None and len(self._entries) + len(self._fetching) + more > self._limit:
-            return False
-        return self.budget is None or self._bytes() + size <= self.budget
+        models = len(self._entries) + len(self._fetching) + more
+        return within(self._limit, self.budget, models=models, size=self._bytes() + size)
 
     def _bytes(self) -> int:
         return sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values())
 
-    def _evict_one(self) -> bool:
-        name = self._order.take(lambda name: self._entries[name].users == 0 and not self._memory.holds(*name))
-        if name is not None:
-            try:
-                self._remove(name)
-            except OSError:
+    def _make_room(self, more: int, size: int) -> bool:
+        """Remove as few versions as are needed, least recently used first; none when that would not be enough.
+
+        Raises OSError; then some may have been removed.
+        """
+        chosen: list[Key] = []
+        try:
+            while not self._fits(more, size):
+                name = self._order.take(self._is_free)
+                if name is None:
+                    return False
+                chosen.append(name)
+                more, size = more - 1, size - self._entries[name].files.bytes
+            while chosen:
+                self._remove(chosen[0])
+                del chosen[0]
+            return True
+        finally:
+            for name in chosen:  # that were not removed
                 self._order.add(name)
-                raise
-        return name is not None
+
+    def _is_free(self, name: Key) -> bool:
+        return self._entries[name].users == 0 and not self._memory.holds(*name)
 
     def _touched(self, name: Key) -> int | None:
         entry = self._entries.get(name)

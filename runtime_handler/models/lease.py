@@ -83,17 +83,24 @@ def running() -> int:
 
 
 class Held:
-    """The models that requests hold, or may hold in a moment: `model in held`. False when there are none."""
+    """The models that requests hold, or may hold in a moment: `model in held`. False when there are none.
 
-    __slots__ = ("_models", "_taking")
+    `keys` are the versions that they are of; others of the same versions, loaded before or after, need not be held.
+    """
+
+    __slots__ = ("_models", "_taking", "keys")
 
     def __init__(self, requests: Iterable[Lease]) -> None:
         self._models: set[int] = set()
         self._taking: set[ModelId] = set()
+        self.keys: set[ModelId] = set()
         for request in requests:
             if (taking := request.taking) is not None:  # first, for it is noted until the model is among the others
                 self._taking.add(taking)
-            self._models.update(map(id, tuple(request.models)))
+                self.keys.add(taking)
+            models = tuple(request.models)
+            self._models.update(map(id, models))
+            self.keys.update(model.id for model in models)
 
     def __contains__(self, model: Model) -> bool:
         return id(model) in self._models or model.id in self._taking

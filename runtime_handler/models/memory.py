@@ -4,13 +4,14 @@ A slot is reserved before a load begins. It is freed by the least recently used 
 a model that was replaced or deleted while a request uses it keeps its slot until that request ends.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable, Collection
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models import lease
+from runtime_handler.models.leaving import Leaving
+from runtime_handler.models.limits import within
 from runtime_handler.models.model import Model, ModelId, TierStatus
 from runtime_handler.models.recency import Recency, next_use
 from runtime_handler.models.resident import Resident
@@ -36,10 +37,11 @@ class MemoryTier:
         self.table: dict[ModelId, Resident] = {}
         self._limit, self.budget, self._refuses = limit, budget, refuses
         self._clock, self._evicted, self._freed = clock, evicted, freed
-        self._leaving: list[Resident] = []
+        self._leaving = Leaving(clock)
         self._past: dict[ModelId, tuple[int, float | None]] = {}
         self._order: Recency[ModelId] = Recency(self._touched)
         self._reserved: dict[int, int] = {}
+        self._bytes = 0
         self._waiters = 0
         self._changed = threading.Condition(threading.RLock())
 
@@ -91,25 +93,27 @@ class MemoryTier:
                 self._sweep()
             ticket = next_use()
             self._reserved[ticket] = size
+            self._bytes += size
             return ticket
 
     def holds_beside(self, size: int, keep: Collection[ModelId]) -> bool:
         """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
         with self._changed:
             kept = [self.table[key].bytes for key in keep if key in self.table]
-        within = self.budget is None or sum(kept) + self.counted(size) <= self.budget
-        return within and (self._limit is None or len(kept) < self._limit)
+        return within(self._limit, self.budget, models=len(kept) + 1, size=sum(kept) + self.counted(size))
 
     def cancel(self, ticket: int) -> None:
         """Give a slot back unused."""
         with self._changed:
-            self._reserved.pop(ticket, None)
+            self._bytes -= self._reserved.pop(ticket, 0)
             self._changed.notify_all()
 
     def install(self, ticket: int, model: Model, waiting: Collection[lease.Lease] = (), *, seen: int = 0) -> None:
         """Put a loaded model, which was `seen` to take so many bytes, into its slot, and into the hands of who waits for it."""
         with self._changed:
-            size = max(self._reserved.pop(ticket), self.counted(seen))
+            reserved = self._reserved.pop(ticket)
+            size = max(reserved, self.counted(seen))
+            self._bytes += size - reserved
             before = self.table.get(model.id)
             resident = Resident(model, size)
             used, last_access = self._last_use(model.id)
@@ -123,7 +127,7 @@ class MemoryTier:
             self._order.add(model.id)
             if before is not None:
                 self._leave(before)
-            while self.budget is not None and self._bytes() > self.budget and self._evict((model.id,)):
+            while self.budget is not None and self._bytes > self.budget and self._evict((model.id,), lease.held()):
                 pass
             self._changed.notify_all()
             del model, before, resident  # or this frame would hold them when others may evict them already
@@ -164,24 +168,19 @@ class MemoryTier:
         """Whether a model of these files is in memory, a replaced one that a request still uses counted."""
         with self._changed:
             self._sweep()
-            return any(
-                resident.model.id == key and resident.model.fingerprint == fingerprint
-                for resident in (self.table.get(key), *self._leaving)
-                if resident is not None
-            )
+            return self._fingerprint(key) == fingerprint or self._leaving.holds(key, fingerprint)
 
     def overdue(self, seconds: float) -> list[ModelId]:
         """Models that were replaced or deleted that long ago, and that a request still holds; each is told once."""
         with self._changed:
             self._sweep()
-            return self._overdue(self._clock() - seconds)
+            return self._leaving.overdue(seconds)
 
     def status(self) -> TierStatus:
         """How full the tier is, loads in flight and models in use counted."""
         with self._changed:
             self._sweep()
-            used = len(self.table) + len(self._leaving) + len(self._reserved)
-            return TierStatus(used=used, limit=self._limit, bytes=self._bytes(), budget=self.budget)
+            return TierStatus(used=self._count(), limit=self._limit, bytes=self._bytes, budget=self.budget)
 
     def _wake(self) -> None:
         """A request let go of models: some that were leaving may be gone now, and loads that wait may find room."""
@@ -190,39 +189,44 @@ class MemoryTier:
             self._changed.notify_all()
 
     def _sweep(self) -> None:
-        if self._leaving:
-            held = lease.held()
-            gone = [resident for resident in self._leaving if resident.model not in held]
-            self._leaving = [resident for resident in self._leaving if resident.model in held]
-            for resident in gone:
-                self._freed(resident)
+        for resident in self._leaving.ended():
+            self._let_go(resident)
         if not self._leaving and not self._waiters:
             lease.unwatch(self._wake)
 
     def _leave(self, resident: Resident) -> None:
         lease.watch(self._wake)  # before the look at who holds it: nobody may let go unseen
-        resident.left = self._clock()
-        self._leaving.append(resident)
+        self._leaving.add(resident)
         self._sweep()
 
-    def _fits(self, size: int) -> bool:
-        if self._limit is not None and len(self.table) + len(self._leaving) + len(self._reserved) >= self._limit:
-            return False
-        return self.budget is None or self._bytes() + size <= self.budget
+    def _let_go(self, resident: Resident) -> None:
+        self._bytes -= resident.bytes
+        self._freed(resident)
 
-    def _bytes(self) -> int:
-        return sum(resident.bytes for resident in (*self.table.values(), *self._leaving)) + sum(self._reserved.values())
+    def _count(self) -> int:
+        return len(self.table) + len(self._leaving) + len(self._reserved)
+
+    def _fits(self, size: int) -> bool:
+        return within(self._limit, self.budget, models=self._count() + 1, size=self._bytes + size)
 
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""
         self._sweep()
-        while not (fits := self._fits(size)) and self._evict(keep):
-            pass
-        return fits
+        while not self._fits(size):
+            held = lease.held()
+            if not self._fits_beside_what_stays(size, keep, held) or not self._evict(keep, held):
+                return False
+        return True
 
-    def _evict(self, keep: Collection[ModelId]) -> bool:
+    def _fits_beside_what_stays(self, size: int, keep: Collection[ModelId], held: lease.Held) -> bool:
+        """Whether evictions can make room: told by what must stay, which is little, not by all that may go."""
+        found = [(key, self.table[key]) for key in {*keep, *held.keys} if key in self.table]
+        staying = [resident.bytes for key, resident in found if key in keep or resident.model in held]
+        staying += [resident.bytes for resident in self._leaving] + [*self._reserved.values()]
+        return within(self._limit, self.budget, models=len(staying) + 1, size=sum(staying) + size)
+
+    def _evict(self, keep: Collection[ModelId], held: lease.Held) -> bool:
         """Let the least recently used model go; whether there is one to try."""
-        held = lease.held()
         key = self._order.take(lambda key: key not in keep and self.table[key].model not in held)
         if key is None:
             return False
@@ -233,20 +237,14 @@ class MemoryTier:
         else:
             self._past[key] = victim.touched, victim.last_access
             self._evicted(key)
-            self._freed(victim)
+            self._let_go(victim)
         return True
 
     def _touched(self, key: ModelId) -> int | None:
         return resident.touched if (resident := self.table.get(key)) is not None else None
 
-    # What the next three hold for a moment they have let go of when they return, before the lock is released: a model that
+    # What the next two hold for a moment they have let go of when they return, before the lock is released: a model that
     # is evicted then, and still in somebody's hands, would be one too many.
-
-    def _overdue(self, before: float) -> list[ModelId]:
-        found = [resident for resident in self._leaving if resident.left <= before]
-        for resident in found:
-            resident.left = math.inf
-        return [resident.model.id for resident in found]
 
     def _last_use(self, key: ModelId) -> tuple[int, float | None]:
         resident = self.table.get(key)

@@ -312,6 +312,43 @@ def test_a_model_that_can_never_fit_evicts_nobody(tmp_path: Path) -> None:
     assert tiers(manager)[0] == {"a"}
 
 
+def test_a_model_that_does_not_fit_beside_what_is_used_evicts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for it is refused, and costs the idle models nothing; when the one in use is let go of, it is let in."""
+    monkeypatch.setattr("runtime_handler.models.misses.CAPACITY_WAIT_S", 0.0)
+    sizes = {"held": 50, "idle": 10, "other": 10, "big": 70}
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": "x" * size for name, size in sizes.items()})
+    manager = started(tmp_path, bucket, None, cache_bytes=130, disk_cache_bytes=1000)
+    request(manager, "idle")
+    request(manager, "other")
+    with Lease():
+        manager.get("held")
+        with pytest.raises(NoCapacity):
+            request(manager, "big")
+        assert tiers(manager)[0] == {"held", "idle", "other"}
+    request(manager, "big")
+    assert tiers(manager)[0] == {"big"}
+
+
+def test_a_newer_version_that_does_not_fit_beside_what_is_used_evicts_nobody(tmp_path: Path) -> None:
+    """The refresh tries it at every tick while a request holds what is in the way, and costs the idle models nothing."""
+    bucket, recorder = FakeBucket(Clock()), Recording()
+    for name, size in {"a": 10, "held": 50, "idle": 10}.items():
+        bucket.put(f"models/{name}/1/model", "x" * size, age=60)
+    manager = started(tmp_path, bucket, None, cache_bytes=130, disk_cache_bytes=1000, recorder=recorder)
+    request(manager, "a")
+    request(manager, "idle")
+    bucket.put("models/a/2/model", "2" * 70, age=60)
+    with Lease():
+        manager.get("held")
+        for _ in range(3):
+            bucket.clock.sleep(10)
+            manager.tick()
+        assert [status.memory for status in manager.status()] == [True, False, True, True]
+        assert recorder.count("ModelEviction") == 0
+    manager.tick()
+    assert request(manager, "a") == "2" * 70
+
+
 def test_byte_budgets_evict_as_many_as_are_needed(tmp_path: Path) -> None:
     """Beside the counts, bytes are limited: a large model takes the place of several small ones."""
     bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 10 for name in "abc"} | {"models/d/1/model": "d" * 20})
@@ -568,6 +605,12 @@ def test_a_request_that_has_ended_holds_nothing(monkeypatch: pytest.MonkeyPatch)
     assert gone == [True]
 
 
+def is_full(tier: MemoryTier, keep: list[ModelId]) -> bool:
+    with pytest.raises(NoCapacity):
+        tier.reserve(1, 0.0, keep=keep)
+    return True
+
+
 class Released(threading.Condition):
     """A lock after whose release, and before its holder goes on, others come in."""
 
@@ -613,6 +656,9 @@ def test_the_thread_that_loads_a_model_does_not_hold_it(tmp_path: Path) -> None:
         lambda tier: tier.fingerprint(ModelId("a", 1)) == "old",
         lambda tier: tier.last_use(ModelId("a", 1))[0] > 0,
         lambda tier: tier.overdue(0.0) == [ModelId("b", 1)],
+        lambda tier: tier.holds(ModelId("a", 1), "old") and tier.holds(ModelId("b", 1), "old"),
+        lambda tier: not tier.has_room(1),
+        lambda tier: is_full(tier, keep=[ModelId("a", 1)]),
     ],
 )
 def test_who_looks_at_a_model_does_not_hold_it(look: Callable[[MemoryTier], bool]) -> None:
@@ -625,7 +671,7 @@ def test_who_looks_at_a_model_does_not_hold_it(look: Callable[[MemoryTier], bool
     def evict() -> None:
         request.models.clear()
         tier.table.clear()
-        tier._leaving.clear()
+        tier._leaving._residents.clear()
         gone.append([reference() is None for reference in references])
 
     with Lease() as request:

@@ -188,6 +188,21 @@ def test_bytes_are_limited_before_the_first_one_is_written(tmp_path: Path) -> No
     assert tier.status().used == 2
 
 
+def test_a_version_that_does_not_fit_beside_what_is_read_removes_nobody(tmp_path: Path) -> None:
+    """Refused, it leaves the others and their order as they were; once nobody reads any more, it takes their place."""
+    tier, small, large = a_tier(tmp_path, budget=30), some_files("0123456789"), some_files("x" * 15)
+    for number in range(3):
+        with tier.version(ModelId("a", number), small, fetch(small)):
+            pass
+    with tier.version(ModelId("a", 0), small, never), tier.version(ModelId("a", 1), small, never):
+        with pytest.raises(NoCapacity, match="the disk cache is full"), tier.version(ModelId("b", 1), large, never):
+            pass
+        assert {key.version for key, _ in tier.entries()} == {0, 1, 2}
+    with tier.version(ModelId("b", 1), large, fetch(large)):
+        pass
+    assert [key for key, _ in tier.entries()] == [("a", 1), ("b", 1)]
+
+
 def test_records_come_back_as_they_were() -> None:
     """A record tells version and files; any other JSON is told as none."""
     key, files = (ModelId("ä/b", -3), some_files().fingerprint), some_files(words="y")

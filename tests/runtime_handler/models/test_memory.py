@@ -33,8 +33,9 @@ class Cache(RuleBasedStateMachine):
 
     @rule(size=SIZES)
     def reserve(self, size: int) -> None:
-        """A slot is granted exactly when models that nobody holds could make room for it."""
+        """A slot is granted exactly when models that nobody holds could make room for it; otherwise none of them has to go."""
         held = {id(model) for _, _, model in self.requests}
+        freed = self.freed
         kept = [r.bytes for r in (*self.tier.table.values(), *self.tier._leaving) if id(r.model) in held]
         possible = len(kept) + len(self.tickets) < LIMIT and sum(kept) + sum(self.tickets.values()) + size <= BUDGET
         try:
@@ -42,6 +43,7 @@ class Cache(RuleBasedStateMachine):
             assert possible
         except NoCapacity:
             assert not possible
+            assert self.freed == freed
 
     @precondition(lambda self: self.tickets)
     @rule(key=KEYS)
