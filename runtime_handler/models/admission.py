@@ -89,7 +89,9 @@ class Admission:
             self._memory.cancel(ticket)
 
     def _reserve(self, order: Order, waiting: Collection[Lease]) -> int:
-        """A slot beside the copy that serves; in its place when the cache is too small for both."""
+        """A slot beside the copies that serve; in the place of its own when there is no room for it beside them, and in that
+        of the latest version only when there is none without either.
+        """
         if not order.evict:
             try:
                 return self._memory.reserve(order.size, 0.0, keep=frozenset(self._memory.table))
@@ -97,6 +99,9 @@ class Admission:
                 raise NoCapacity("the model does not fit beside the loaded ones") from full
         if self._memory.holds_beside(order.size, order.keep):
             return self._memory.reserve(order.size, order.wait_s, keep=order.keep, waiting=waiting)
-        for key in order.keep:
-            self._memory.drop(key)
-        return self._memory.reserve(order.size, max(order.wait_s, 1.0), waiting=waiting)
+        self._memory.drop(order.key)
+        others = [key for key in order.keep if key != order.key]
+        if not self._memory.holds_beside(order.size, others):
+            for key in others:
+                self._memory.drop(key)
+        return self._memory.reserve(order.size, max(order.wait_s, 1.0), keep=others, waiting=waiting)

@@ -144,7 +144,7 @@ class MemoryTier:
     def evict(self, keep: Collection[ModelId]) -> bool:
         """Evict the least recently used model that is free and not to be kept; False when none is, or nothing is limited."""
         with self._changed:
-            return (self._limit, self.budget) != (None, None) and self._evict(keep)
+            return (self._limit, self.budget) != (None, None) and self._evict(keep, lease.held())
 
     def last_use(self, key: ModelId) -> tuple[int, float | None]:
         """The order of a version's last use, -1 for none, and its time; remembered when it is not in memory any more."""
