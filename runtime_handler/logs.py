@@ -19,7 +19,8 @@ FIELDS = ("request_id", "model", "version", "duration_ms", "status")
 def configure(level: LogLevel, log_format: LogFormat, api: str) -> None:
     """Send every log record of this process, the user's included, to standard error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # a user's half line must not run into a metric line
+        # A user's half line must not run into a metric line; PYTHONUNBUFFERED would have print write line and newline apart.
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(FORMATS[log_format], api))
     root = logging.getLogger()
@@ -37,9 +38,10 @@ class _Formatter(logging.Formatter):
         self._api = api
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record: its message, and the traceback of a user's code or of a logged exception."""
+        """One record: its message, and the traceback of a user's code or of a logged exception, and the stack it asks for."""
         traceback = getattr(record, "traceback", "") or (self.formatException(record.exc_info) if record.exc_info else "")
-        return self._render(record, record.getMessage(), traceback.rstrip(), self._api)
+        frames = [str(traceback).rstrip(), (record.stack_info or "").rstrip()]
+        return self._render(record, record.getMessage(), "\n".join(filter(None, frames)), self._api)
 
 
 def _json(record: logging.LogRecord, message: str, traceback: str, api: str) -> str:
@@ -51,10 +53,15 @@ def _json(record: logging.LogRecord, message: str, traceback: str, api: str) -> 
         "logger": record.name,
         "message": message,
     }
-    line.update({field: getattr(record, field) for field in FIELDS if hasattr(record, field)})
+    line.update({field: _plain(getattr(record, field)) for field in FIELDS if hasattr(record, field)})
     if traceback:
         line["traceback"] = traceback
     return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    """What JSON can always write: the user's code may call a field of its own like one of ours."""
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _text(record: logging.LogRecord, message: str, traceback: str, api: str) -> str:

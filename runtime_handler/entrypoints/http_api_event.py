@@ -22,6 +22,7 @@ TEXTS = (
 
 FORMAT = "2.0"
 DEFAULT_STAGE = "$default"
+DEFAULT_PORT, LONGEST_PORT = 80, 5
 
 
 class HttpApiEvent:
@@ -70,7 +71,7 @@ class HttpApiEvent:
             "root_path": "",
             "scheme": headers.get("x-forwarded-proto", "https"),
             "query_string": event.get("rawQueryString", "").encode(),
-            "server": (host, int(port or headers.get("x-forwarded-port", 80))),
+            "server": (host, _number(port or headers.get("x-forwarded-port", ""))),
             "client": (http.get("sourceIp"), 0),
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "aws.event": event,
@@ -91,6 +92,11 @@ class HttpApiEvent:
         body, encoded = _carried(response["body"], content_type)
         result = {"statusCode": response["status"], "headers": headers, "body": body, "isBase64Encoded": encoded}
         return {**result, "cookies": cookies} if cookies else result
+
+
+def _number(port: str) -> int:
+    """Of a port as a caller or a proxy wrote it, who may write anything."""
+    return int(port) if port.isascii() and port.isdigit() and len(port) <= LONGEST_PORT else DEFAULT_PORT
 
 
 def _after_stage(path: str, context: Mapping[str, Any]) -> str:

@@ -1,9 +1,9 @@
 """CloudWatch's Embedded Metric Format: metric values to log lines. Pure; standard library only.
 
 The rules that every line keeps (AWS's page "Specification: Embedded metric format"): one JSON object a line; metric and
-dimension values are members of its root; at most 100 values a metric; dimension values are strings of 1 to 1,024
-characters; no NaN, no infinities, nothing beyond 2^360. A value that breaks one is left out: a line that CloudWatch
-refuses would take its neighbours with it.
+dimension values are members of its root; at most 100 values a metric; dimension values are strings of 1 to 1,024 ASCII
+characters (API reference, "Dimension"); no NaN, no infinities, nothing beyond 2^360. A value that breaks one is left out: a
+line that CloudWatch refuses would take its neighbours with it.
 """
 
 import json
@@ -18,6 +18,8 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 MOST_VALUES = 100
 LARGEST = 2.0**360
 LONGEST_DIMENSION = 1024
+LONGEST_LINE = 4095
+"""Bytes, without the newline, that a pipe takes in one piece, whoever else writes to it (PIPE_BUF, pipe(7))."""
 
 
 def emf_lines(api: str, values: Mapping[Series, Sequence[float]], timestamp_ms: int) -> list[str]:
@@ -27,20 +29,30 @@ def emf_lines(api: str, values: Mapping[Series, Sequence[float]], timestamp_ms: 
     numbers = {series: _numbers(given) for series, given in values.items()}
     lines: list[str] = []
     start = 0
-    while present := tuple([series for series, texts in numbers.items() if len(texts) > start]):
-        end = start + MOST_VALUES
-        for before, after, members in _frames(api, present):
-            written = [name + _value(numbers[series][start:end]) for series, name in members]
-            lines.append(f"{before}{timestamp_ms}{after}{''.join(written)}}}")
-        start = end
+    while more := _lines(api, numbers, timestamp_ms, start, start + MOST_VALUES):
+        lines += more
+        start += MOST_VALUES
+    return lines
+
+
+def _lines(api: str, numbers: Mapping[Series, Sequence[str]], timestamp_ms: int, start: int, end: int) -> list[str]:
+    """Those of the values from `start` to `end` of each series, each of as few values as a write takes whole."""
+    present = tuple([series for series, texts in numbers.items() if len(texts) > start])
+    lines = []
+    for before, after, members in _frames(api, present):
+        written = [name + _value(numbers[series][start:end]) for series, name in members]
+        lines.append(f"{before}{timestamp_ms}{after}{''.join(written)}}}")
+        if len(lines[-1]) > LONGEST_LINE and end - start > 1:
+            middle = (start + end) // 2
+            return _lines(api, numbers, timestamp_ms, start, middle) + _lines(api, numbers, timestamp_ms, middle, end)
     return lines
 
 
 @lru_cache(1024)
 def dimension_value(text: str) -> str:
-    """`text` as CloudWatch accepts a dimension's value: printable, not empty, of at most 1,024 characters."""
-    printable = "".join(character if character.isprintable() and ord(character) < 0x10000 else "?" for character in text)
-    return printable[:LONGEST_DIMENSION].strip() or "(empty)"
+    """`text` as CloudWatch accepts a dimension's value: printable ASCII, not empty, of at most 1,024 characters."""
+    printable = "".join(character if character.isprintable() else "?" for character in text)
+    return printable.encode("ascii", "backslashreplace").decode()[:LONGEST_DIMENSION].strip() or "(empty)"
 
 
 @lru_cache(1024)

@@ -75,11 +75,15 @@ class EmfRecorder:
 
 
 def write_to_stdout(lines: str) -> None:
-    """Write to file descriptor 1 past Python's buffer; a closed or full pipe loses metrics, never a request."""
-    data = lines.encode()
+    """Write to file descriptor 1 past Python's buffer; a closed or full pipe loses metrics, never a request.
+
+    Line by line, for a pipe takes several pieces for one write of many lines, and other processes write into it between them.
+    """
     try:
-        while data:
-            data = data[os.write(1, data) :]
+        for line in lines.splitlines(keepends=True):
+            data = line.encode()
+            while data:
+                data = data[os.write(1, data) :]
     except OSError:
         return
 

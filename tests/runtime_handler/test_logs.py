@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,3 +109,68 @@ def test_text_is_for_people(tmp_path: Path) -> None:
         assert "iris error: predict raised ZeroDivisionError" in server.stderr
         assert "\nZeroDivisionError: division by zero" in server.stderr
         assert server.stdout == "hello 0\n"
+
+
+def test_whatever_a_record_carries_becomes_a_line(tmp_path: Path) -> None:
+    """Fields that are called like ours and hold something else, and the stack that a record asks for."""
+    predictor = """
+import logging
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload):
+        log = logging.getLogger("mine")
+        log.warning("number", extra={"traceback": 5})
+        log.warning("mapping", extra={"model": {(1, 2): 3}})
+        log.warning("stack", stack_info=True)
+"""
+    with serving(write_context(tmp_path, {"predictor.py": predictor})) as server:
+        assert server.client.post("/iris", json=1).status_code == 200
+        lines = {line["message"]: line for line in map(json.loads, server.stderr.splitlines())}
+    assert lines["number"]["traceback"] == "5"
+    assert lines["mapping"]["model"] == "{(1, 2): 3}"
+    assert lines["stack"]["traceback"].startswith("Stack (most recent call last):")
+
+
+def test_metric_lines_stay_whole_beside_what_the_user_prints(tmp_path: Path) -> None:
+    """Also unbuffered, as Python runs in the images."""
+    predictor = """
+import sys
+import threading
+
+class PythonPredictor:
+    def __init__(self, config):
+        threading.Thread(target=self.talk, daemon=True).start()
+
+    def talk(self):
+        while True:
+            print("one of my lines")
+
+    def predict(self, payload):
+        return payload
+"""
+    script = """
+import os
+import sys
+
+from runtime_handler.logs import configure
+from runtime_handler.metrics.emf_recorder import EmfRecorder, write_to_stdout
+from predictor import PythonPredictor
+
+configure("info", "json", "iris")
+PythonPredictor({})
+recorder = EmfRecorder("iris", write_to_stdout)
+for number in range(300):
+    recorder.record("Latency", number)
+    recorder.flush()
+os._exit(0)
+"""
+    (tmp_path / "predictor.py").write_text(predictor)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    lines = [line for line in result.stdout.splitlines() if line != "one of my lines"]
+    assert [json.loads(line)["Latency"] for line in lines if not "one of my lines".startswith(line)] == list(range(300))

@@ -101,3 +101,24 @@ def test_post_predict_runs_before_the_environment_freezes(tmp_path: Path) -> Non
     with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
         assert function.request("POST", "/iris", "", JSON, b"7").json() == 7
         assert "after 7 7" in function.log
+
+
+def test_a_form_is_predicted_as_json_is(tmp_path: Path) -> None:
+    """A predictor may run an event loop of its own, although forms are read on one."""
+    predictor = """
+import asyncio
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload):
+        return asyncio.run(self.answer(payload))
+
+    async def answer(self, payload):
+        return payload["x"]
+"""
+    with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
+        json_answer = function.request("POST", "/iris", "", JSON, b'{"x": "1"}')
+        form = function.request("POST", "/iris", "", {"content-type": "application/x-www-form-urlencoded"}, b"x=1")
+    assert [(answer.status_code, answer.text) for answer in (json_answer, form)] == [(200, "1"), (200, "1")]

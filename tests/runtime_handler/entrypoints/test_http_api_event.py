@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
@@ -53,6 +54,12 @@ def test_responses_are_translated_as_by_mangum(status: int, headers: list[tuple[
     raw = [(name.encode(), value.encode()) for name, value in headers]
     theirs = mangums(event)({"status": status, "headers": raw, "body": body})
     assert HttpApiEvent(event, CONTEXT)({"status": status, "headers": raw, "body": body}) == theirs
+
+
+@pytest.mark.parametrize("headers", [{"host": "h.test:http"}, {"x-forwarded-port": "443,443"}, {"host": "h:" + "9" * 5000}])
+def test_a_port_that_is_no_number_is_nobodys_error(headers: dict[str, str]) -> None:
+    """Callers and proxies write what they like."""
+    assert HttpApiEvent(http_api_event("POST", "/", "", headers, b""), CONTEXT).scope["server"][1] == 80
 
 
 def test_a_stage_is_no_part_of_the_path() -> None:

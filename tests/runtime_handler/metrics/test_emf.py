@@ -40,12 +40,37 @@ def assert_valid(line: dict[str, object]) -> None:
             assert isinstance(value, str)
             assert 1 <= len(value) <= 1024
             assert value.isprintable()
+            assert value.isascii()
         metrics += [metric["Name"] for metric in directive["Metrics"]]
     assert len(metrics) == len(set(metrics)) <= 100
     for name in metrics:
         values = line[name] if isinstance(line[name], list) else [line[name]]
         assert 1 <= len(values) <= 100
         assert all(math.isfinite(value) and abs(value) <= 2.0**360 for value in values)
+
+
+@given(RECORDS)
+def test_a_line_is_one_write_of_a_pipe(records: list[tuple[str, float, dict[str, str]]]) -> None:
+    """Whatever else is written into it; only what names its metrics and one value of each may be longer."""
+    written: list[str] = []
+    recorder = EmfRecorder("iris", written.append)
+    for metric, value, dimensions in records:
+        recorder.record(metric, value, **dimensions)
+    recorder.flush()
+    for line in (line for lines in written for line in lines.splitlines(keepends=True)):
+        values = [value for name, value in json.loads(line).items() if name in METRICS]
+        assert len(line.encode()) <= 4096 or all(not isinstance(value, list) for value in values)
+
+
+def test_classes_that_are_no_ascii_stay_apart() -> None:
+    """CloudWatch takes ASCII alone."""
+    lines = recorded([("Prediction", 1, {"Class": name}) for name in ("caf\u00e9", "caf\u00e8", "\u65e5\u672c", "\U0001f600")])
+    assert sorted(str(line["Class"]) for line in lines) == [
+        "\\U0001f600",
+        "\\u65e5\\u672c",
+        "caf\\xe8",
+        "caf\\xe9",
+    ]
 
 
 @given(records=RECORDS, api=st.text(max_size=1100))
