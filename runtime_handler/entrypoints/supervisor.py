@@ -1,8 +1,7 @@
 """The parent of a replica with several processes: accepts connections, hands each to a worker, replaces workers that die.
 
-Nothing stands between a caller and its worker: the worker gets the connection itself. The supervisor keeps a copy of
-the file descriptor, so that a worker's death does not close it: a request that was not answered gets a 503 from here,
-any other connection goes to another worker, and its caller never notices.
+Nothing stands between a caller and its worker: the worker gets the connection itself. When it dies, a request that it had
+not answered gets a 503 from here, any other connection goes to another worker, and its caller never notices.
 """
 
 import gc
@@ -13,18 +12,17 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
 from itertools import chain
 
 from runtime_handler.entrypoints.board import Board, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
-from runtime_handler.entrypoints.connections import READY, SLOT_BYTES, Handed
+from runtime_handler.entrypoints.connections import READY, Handed
+from runtime_handler.entrypoints.dispatcher import Dispatcher
 from runtime_handler.entrypoints.farewell import Farewell
-from runtime_handler.entrypoints.kernel import allow_open_files, bytes_read, bytes_written
+from runtime_handler.entrypoints.kernel import allow_open_files
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.entrypoints.siblings import Siblings, make_mailboxes
-from runtime_handler.entrypoints.standing import Fate
 from runtime_handler.entrypoints.worker import Successions, Worker
 from runtime_handler.metrics.in_flight import InFlightSampler
 
@@ -49,16 +47,13 @@ class Supervisor:
         self._board = Board(spec.predictor.processes_per_replica, SLOTS)
         self._mailboxes = make_mailboxes(self._board.workers)
         self._workers: dict[int, Worker] = {}
-        self._connections: dict[int, socket.socket] = {}
-        self._free = list(range(SLOTS - 1, -1, -1))
         self._selector = selectors.DefaultSelector()
         self._farewell = Farewell(self._selector)
+        self._dispatcher = Dispatcher(self._board, self._workers, self._farewell)
         self._successions = Successions()
         self._stopping_since: float | None = None
         self._exit_code = 0
         self._asked_to_stop = False
-        self._turn = 0
-        self._waiting: deque[tuple[socket.socket, int]] = deque()
 
     def run(self) -> int:
         """The exit code of the replica."""
@@ -82,8 +77,7 @@ class Supervisor:
                 key.data()
             if self._asked_to_stop:
                 self._stop(0)
-            for _ in range(len(self._waiting)):
-                self._hand_over(*self._waiting.popleft())
+            self._dispatcher.retry()
             now = time.monotonic()
             if now >= next_sample:
                 next_sample += 1
@@ -93,7 +87,8 @@ class Supervisor:
             self._respawn(now)
             self._kill_stragglers(now)
         self._farewell.close()
-        for each in chain((connection for connection, _ in self._waiting), *self._mailboxes):
+        self._dispatcher.close()
+        for each in chain(*self._mailboxes):
             each.close()
         self._composed.recorder.flush()
         return self._exit_code
@@ -140,10 +135,9 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         # A copy that stays open here would keep a caller waiting after its connection is closed.
         self._selector.close()
-        waiting = (connection for connection, _ in self._waiting)
-        channels = (worker.channel for worker in self._workers.values())
-        for connection in (self._listener, ours, *self._connections.values(), *waiting, *channels):
-            connection.close()
+        for copy in (self._listener, ours, *(worker.channel for worker in self._workers.values())):
+            copy.close()
+        self._dispatcher.close()
         self._farewell.forget()
         gate = WorkerGate(self._board, number, self._limit)
         siblings = Siblings(self._board, number, self._mailboxes, self._composed.service)
@@ -167,15 +161,10 @@ class Supervisor:
                 if all(each.ready for each in self._workers.values()) and len(self._workers) == self._board.workers:
                     self._board.set_all_ready()
             else:
-                self._release(worker, int.from_bytes(message, "big")).close()
-
-    def _release(self, worker: Worker, slot: int) -> socket.socket:
-        worker.slots.discard(slot)
-        self._free.append(slot)
-        return self._connections.pop(slot)
+                self._dispatcher.done(worker, int.from_bytes(message, "big"))
 
     def _accept(self) -> None:
-        while not self._waiting:
+        while not self._dispatcher.waits:
             try:
                 connection, _ = self._listener.accept()
             except BlockingIOError:
@@ -183,28 +172,7 @@ class Supervisor:
             except OSError as error:  # the caller is gone, or there are too many open files
                 log.warning("a connection could not be accepted: %s", error)
                 return
-            self._hand_over(connection, 0)
-
-    def _hand_over(self, connection: socket.socket, taken: int) -> None:
-        """To the ready worker with the least to do; when none can take it, it waits."""
-        candidates = sorted(self._workers.values(), key=self._load)
-        for worker in candidates if self._free else ():
-            slot = self._free.pop()
-            self._board.begin(slot, taken=taken, written=bytes_written(connection))
-            try:
-                socket.send_fds(worker.channel, [slot.to_bytes(SLOT_BYTES, "big")], [connection.fileno()])
-            except OSError:  # it has just died, or has not yet taken up what it was handed
-                self._free.append(slot)
-                continue
-            self._connections[slot] = connection
-            worker.slots.add(slot)
-            self._turn += 1
-            worker.turn = self._turn
-            return
-        self._waiting.append((connection, taken))
-
-    def _load(self, worker: Worker) -> tuple[bool, int, int, int]:
-        return (not worker.ready, self._board.in_flight_of(worker.number), len(worker.slots), worker.turn)
+            self._dispatcher.hand_over(connection)
 
     def _reap(self) -> None:
         for pid in list(self._workers):
@@ -222,17 +190,7 @@ class Supervisor:
         self._board.clear(worker.number)
         if self._stopping_since is None:
             self._replace(worker, code)
-        for slot in sorted(worker.slots):
-            self._orphan(self._release(worker, slot), slot)
-
-    def _orphan(self, connection: socket.socket, slot: int) -> None:
-        fate = self._board.fate(slot, written=bytes_written(connection), read=bytes_read(connection))
-        if fate is Fate.REFUSE:
-            self._farewell.refuse(connection)
-        elif fate is Fate.KEEP and self._stopping_since is None:
-            self._hand_over(connection, self._board.taken[slot])
-        else:
-            connection.close()
+        self._dispatcher.orphan(worker, stopping=self._stopping_since is not None)
 
     def _replace(self, worker: Worker, code: int) -> None:
         if not self._board.all_ready:  # a start that fails is for the platform to see
