@@ -19,6 +19,7 @@ from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import READY, Handed
 from runtime_handler.entrypoints.dispatcher import Dispatcher
 from runtime_handler.entrypoints.farewell import Farewell
+from runtime_handler.entrypoints.flushes import Flushes
 from runtime_handler.entrypoints.kernel import allow_open_files
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
@@ -70,7 +71,8 @@ class Supervisor:
         gc.freeze()  # what is loaded now stays shared with every worker
         for number in range(self._board.workers):
             self._spawn(number)
-        sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, self._composed.recorder.flush)
+        flushes = Flushes(self._composed.recorder.flush)
+        sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, flushes.begin)
         next_sample = time.monotonic() + 1
         while self._workers or (self._stopping_since is None and self._successions):
             for key, _ in self._selector.select(timeout=min(0.5, max(0.0, next_sample - time.monotonic()))):
@@ -90,7 +92,7 @@ class Supervisor:
         self._dispatcher.close()
         for each in chain(*self._mailboxes):
             each.close()
-        self._composed.recorder.flush()
+        flushes.end()
         return self._exit_code
 
     def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002  the signature of a signal handler
@@ -113,7 +115,6 @@ class Supervisor:
 
     def _spawn(self, number: int) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._composed.recorder.flush()  # the worker would write its copy of what waits, too
         # A signal between fork and the worker's own handlers would run ours, in the wrong process, and be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         pid = os.fork()
@@ -139,6 +140,7 @@ class Supervisor:
             copy.close()
         self._dispatcher.close()
         self._farewell.forget()
+        self._composed.recorder.forget()
         gate = WorkerGate(self._board, number, self._limit)
         siblings = Siblings(self._board, number, self._mailboxes, self._composed.service)
         try:
