@@ -18,9 +18,9 @@ from runtime_handler.entrypoints.board import Board, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import READY, Handed
 from runtime_handler.entrypoints.dispatcher import Dispatcher
+from runtime_handler.entrypoints.door import Door
 from runtime_handler.entrypoints.farewell import Farewell
 from runtime_handler.entrypoints.flushes import Flushes
-from runtime_handler.entrypoints.kernel import allow_open_files
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.entrypoints.siblings import Siblings, make_mailboxes
@@ -31,6 +31,10 @@ SLOTS = 16_384
 """Connections that a replica can have open."""
 KILL_AFTER_S = 28
 """ECS and SageMaker kill all of us 30 s after SIGTERM."""
+LOOK_S = 0.5
+"""How often the supervisor looks after everything, whatever happens."""
+WAITING_LOOK_S = 0.05
+"""The same while a connection waits: that a worker can take it again, nothing says."""
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 log = logging.getLogger("cxpack")
@@ -43,7 +47,6 @@ class Supervisor:
         spec = composed.service.spec
         self._composed = composed
         self._settings = settings
-        self._listener = listener
         self._limit = spec.max_replica_concurrency
         self._board = Board(spec.predictor.processes_per_replica, SLOTS)
         self._mailboxes = make_mailboxes(self._board.workers)
@@ -51,6 +54,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._farewell = Farewell(self._selector)
         self._dispatcher = Dispatcher(self._board, self._workers, self._farewell)
+        self._door = Door(listener, self._selector, self._dispatcher)
         self._successions = Successions()
         self._stopping_since: float | None = None
         self._exit_code = 0
@@ -65,9 +69,6 @@ class Supervisor:
         for handled in HANDLED:
             signal.signal(handled, self._on_signal)
         self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(4096))
-        self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        allow_open_files()
         gc.freeze()  # what is loaded now stays shared with every worker
         for number in range(self._board.workers):
             self._spawn(number)
@@ -75,11 +76,14 @@ class Supervisor:
         sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, flushes.begin)
         next_sample = time.monotonic() + 1
         while self._workers or (self._stopping_since is None and self._successions):
-            for key, _ in self._selector.select(timeout=min(0.5, max(0.0, next_sample - time.monotonic()))):
+            self._dispatcher.retry()
+            if self._stopping_since is None:
+                self._door.tick(time.monotonic())
+            look_s = WAITING_LOOK_S if self._dispatcher.waits else LOOK_S
+            for key, _ in self._selector.select(timeout=min(look_s, max(0.0, next_sample - time.monotonic()))):
                 key.data()
             if self._asked_to_stop:
                 self._stop(0)
-            self._dispatcher.retry()
             now = time.monotonic()
             if now >= next_sample:
                 next_sample += 1
@@ -103,8 +107,7 @@ class Supervisor:
             return
         self._stopping_since = time.monotonic()
         self._exit_code = exit_code
-        self._selector.unregister(self._listener)
-        self._listener.close()
+        self._door.close()
         for worker in self._workers.values():
             os.kill(worker.pid, signal.SIGTERM)
 
@@ -136,8 +139,9 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         # A copy that stays open here would keep a caller waiting after its connection is closed.
         self._selector.close()
-        for copy in (self._listener, ours, *(worker.channel for worker in self._workers.values())):
-            copy.close()
+        for end in (ours, *(worker.channel for worker in self._workers.values())):
+            end.close()
+        self._door.forget()
         self._dispatcher.close()
         self._farewell.forget()
         self._composed.recorder.forget()
@@ -164,17 +168,6 @@ class Supervisor:
                     self._board.set_all_ready()
             else:
                 self._dispatcher.done(worker, int.from_bytes(message, "big"))
-
-    def _accept(self) -> None:
-        while not self._dispatcher.waits:
-            try:
-                connection, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:  # the caller is gone, or there are too many open files
-                log.warning("a connection could not be accepted: %s", error)
-                return
-            self._dispatcher.hand_over(connection)
 
     def _reap(self) -> None:
         for pid in list(self._workers):

@@ -1,9 +1,11 @@
 """A real server process, from its first answer to its exit code."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.runtime_handler.harness import ECHO, Server, run_to_exit, serving, write_context
@@ -106,6 +108,14 @@ def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     with serving(write_context(tmp_path, {"predictor.py": ECHO}), arguments=("serve",)) as server:
         assert server.client.post("/iris", json=1).json() == 1
         assert server.stop() == 0
+
+
+def test_it_has_as_many_connections_as_the_platform_lets_it_have_files(tmp_path: Path) -> None:
+    """The lower limit that a platform begins with is raised to the one that it allows."""
+    few = ("sh", "-c", 'ulimit -Sn 64 && ulimit -Hn 4096 && exec "$@"', "sh")
+    with serving(write_context(tmp_path, {"predictor.py": ECHO}), launcher=few) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=server.url, timeout=5, trust_env=False)) for _ in range(90)]
+        assert {client.post("/iris", json=1).status_code for client in clients} == {200}
 
 
 @pytest.mark.parametrize(

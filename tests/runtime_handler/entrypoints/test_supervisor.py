@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -141,6 +142,32 @@ def test_a_predictor_that_cannot_start_ends_the_replica(tmp_path: Path) -> None:
     assert ended.returncode == 1
     messages = [json.loads(line)["message"] for line in ended.stderr.splitlines() if '"error"' in line]
     assert any("no weights" in message for message in messages)
+
+
+def test_a_replica_at_its_limit_of_open_files_goes_on_when_callers_leave(tmp_path: Path) -> None:
+    """It says so now and then, and not each time it could look; those who wait are answered when there is room."""
+    few = ("sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
+    with serving(two({"predictor.py": WHO}, tmp_path), launcher=few) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(90):
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            wait_for_line(server, "could not be accepted")
+            last = stack.enter_context(httpx.Client(base_url=server.url, timeout=30, trust_env=False))
+            with pytest.raises(httpx.ReadTimeout):
+                last.get("/ping", timeout=0.5)
+        assert httpx.get(server.url + "/ping", timeout=30, trust_env=False).status_code == 200
+        assert len(workers_of(server)) == 2
+        assert server.stop() == 0
+        assert server.stderr.count("could not be accepted") == 1
+
+
+def wait_for_line(server: Server, part: str) -> None:
+    pause = threading.Event()
+    for _ in range(3000):
+        if part in server.stderr:
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"nothing says {part!r}:\n{server.stderr}")
 
 
 def status_codes(server: Server) -> Counter[str]:
