@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SLOT_BYTES = 4
 READY = b"ready"
+NOT_TAKEN = b"not taken "
+"""Before the slot of a connection that could not be taken up."""
 MOST_MESSAGES = 64
 """Connections taken up at once, before others on the loop have their turn."""
 
@@ -52,7 +54,7 @@ class OwnListener:
 class Handed:
     """Connections that the supervisor accepted and passes over `channel`: a slot number and a file descriptor each.
 
-    The supervisor keeps each open until it hears here that it is done with.
+    The supervisor keeps each open until it hears here that it is done with, or that it is for somebody else.
     """
 
     protocol: type[DirectProtocol] = TrackedProtocol
@@ -112,6 +114,9 @@ class Handed:
                 loop.remove_reader(self._channel.fileno())
                 server.stop()
                 return
+            if not descriptors:  # there are too many open files here, and the system has closed it
+                self._say(NOT_TAKEN + message)
+                continue
             connection = socket.socket(fileno=descriptors[0])
             connection.setblocking(False)
             task = loop.create_task(self._serve(server, int.from_bytes(message, "big"), connection))

@@ -3,24 +3,37 @@
 A copy of each file descriptor stays here, so that a worker's death does not close it.
 """
 
+import logging
 import socket
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 
 from runtime_handler.entrypoints.board import Board
 from runtime_handler.entrypoints.connections import SLOT_BYTES
-from runtime_handler.entrypoints.farewell import Farewell
+from runtime_handler.entrypoints.farewell import NO_ROOM, Farewell
 from runtime_handler.entrypoints.kernel import bytes_read, bytes_written
 from runtime_handler.entrypoints.standing import Fate
 from runtime_handler.entrypoints.worker import Worker
+
+FULL_S = 1.0
+"""How long a worker that had too many open files gets connections only when nobody else is there."""
+
+log = logging.getLogger("cxpack")
 
 
 class Dispatcher:
     """`workers` are those that run at any time, by process id; whose connection nobody can answer gets 503 from `farewell`."""
 
-    def __init__(self, board: Board, workers: Mapping[int, Worker], farewell: Farewell) -> None:
-        self._board, self._workers, self._farewell = board, workers, farewell
+    def __init__(
+        self,
+        board: Board,
+        workers: Mapping[int, Worker],
+        farewell: Farewell,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._board, self._workers, self._farewell, self._clock = board, workers, farewell, clock
         self._connections: dict[int, socket.socket] = {}
         self._free = list(range(board.slots - 1, -1, -1))
         self._turn = 0
@@ -36,21 +49,20 @@ class Dispatcher:
 
         `taken` is what the workers before this one have read of it, in bytes.
         """
-        candidates = sorted(self._workers.values(), key=self._load)
-        for worker in candidates if self._free else ():
-            slot = self._free.pop()
-            self._board.begin(slot, taken=taken, written=bytes_written(connection))
-            try:
-                socket.send_fds(worker.channel, [slot.to_bytes(SLOT_BYTES, "big")], [connection.fileno()])
-            except OSError:  # it has just died, or has not yet taken up what it was handed
-                self._free.append(slot)
-                continue
-            self._connections[slot] = connection
-            worker.slots.add(slot)
-            self._turn += 1
-            worker.turn = self._turn
-            return
-        self._waiting.append((connection, taken))
+        if not self._give(connection, taken, self._workers.values()):
+            self._waiting.append((connection, taken))
+
+    def hand_back(self, worker: Worker, slot: int) -> None:
+        """The worker could not take it up, for it has too many open files: another takes it, or its caller gets 503."""
+        connection = self._release(worker, slot)
+        now = self._clock()
+        if now >= worker.full_until:
+            log.warning("worker %d has too many open files; new connections go to others", worker.number)
+        worker.full_until = now + FULL_S
+        if not self._give(
+            connection, self._board.taken[slot], [each for each in self._workers.values() if now >= each.full_until]
+        ):
+            self._farewell.refuse(connection, NO_ROOM)
 
     def retry(self) -> None:
         """Hand over those that wait."""
@@ -78,10 +90,29 @@ class Dispatcher:
         for connection in chain(self._connections.values(), (connection for connection, _ in self._waiting)):
             connection.close()
 
+    def _give(self, connection: socket.socket, taken: int, workers: Iterable[Worker]) -> bool:
+        now = self._clock()
+        candidates = sorted(workers, key=lambda worker: self._load(worker, now))
+        for worker in candidates if self._free else ():
+            slot = self._free.pop()
+            self._board.begin(slot, taken=taken, written=bytes_written(connection))
+            try:
+                socket.send_fds(worker.channel, [slot.to_bytes(SLOT_BYTES, "big")], [connection.fileno()])
+            except OSError:  # it has just died, or has not yet taken up what it was handed
+                self._free.append(slot)
+                continue
+            self._connections[slot] = connection
+            worker.slots.add(slot)
+            self._turn += 1
+            worker.turn = self._turn
+            return True
+        return False
+
     def _release(self, worker: Worker, slot: int) -> socket.socket:
         worker.slots.discard(slot)
         self._free.append(slot)
         return self._connections.pop(slot)
 
-    def _load(self, worker: Worker) -> tuple[bool, int, int, int]:
-        return (not worker.ready, self._board.in_flight_of(worker.number), len(worker.slots), worker.turn)
+    def _load(self, worker: Worker, now: float) -> tuple[bool, bool, int, int, int]:
+        in_flight = self._board.in_flight_of(worker.number)
+        return (now < worker.full_until, not worker.ready, in_flight, len(worker.slots), worker.turn)

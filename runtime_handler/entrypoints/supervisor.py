@@ -16,7 +16,7 @@ from itertools import chain
 
 from runtime_handler.entrypoints.board import Board, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
-from runtime_handler.entrypoints.connections import READY, Handed
+from runtime_handler.entrypoints.connections import NOT_TAKEN, READY, Handed
 from runtime_handler.entrypoints.dispatcher import Dispatcher
 from runtime_handler.entrypoints.door import Door
 from runtime_handler.entrypoints.farewell import Farewell
@@ -166,6 +166,8 @@ class Supervisor:
                 self._successions.ready(worker)
                 if all(each.ready for each in self._workers.values()) and len(self._workers) == self._board.workers:
                     self._board.set_all_ready()
+            elif message.startswith(NOT_TAKEN):
+                self._dispatcher.hand_back(worker, int.from_bytes(message.removeprefix(NOT_TAKEN), "big"))
             else:
                 self._dispatcher.done(worker, int.from_bytes(message, "big"))
 

@@ -10,13 +10,17 @@ LONGEST_BACK_OFF_S = 30.0
 
 @dataclass(slots=True)
 class Worker:
-    """A serving process; `slots` are the connections it has, `turn` says when it was last handed one."""
+    """A serving process; `slots` are the connections it has, `turn` says when it was last handed one.
+
+    Until the second `full_until` it counts as one that has too many open files.
+    """
 
     number: int
     pid: int
     channel: socket.socket
     ready: bool = False
     turn: int = 0
+    full_until: float = 0.0
     slots: set[int] = field(default_factory=set)
 
 

@@ -161,6 +161,45 @@ def test_a_replica_at_its_limit_of_open_files_goes_on_when_callers_leave(tmp_pat
         assert server.stderr.count("could not be accepted") == 1
 
 
+LEAKS = """
+import os
+
+class PythonPredictor:
+    def __init__(self, config):
+        self.files = []
+
+    def predict(self, payload):
+        while payload == "leak":
+            try:
+                self.files.append(os.open("/dev/null", 0))
+            except OSError:
+                break
+        while payload == "mend" and self.files:
+            os.close(self.files.pop())
+        return {"pid": os.getpid()}
+"""
+
+
+def test_a_worker_with_too_many_open_files_leaves_new_connections_to_others(tmp_path: Path) -> None:
+    """Its callers are answered by another process, or told to come again when there is none; afterwards all is as before."""
+    few = ("sh", "-c", 'ulimit -n 256 && exec "$@"', "sh")
+    with serving(two({"predictor.py": LEAKS}, tmp_path), launcher=few) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=server.url, timeout=10, trust_env=False)) for _ in range(8)]
+        lines = {client.post("/iris", json=0).json()["pid"]: client for client in clients}
+        assert len(lines) == 2
+        (full, leaking), (other, line) = lines.items()
+        leaking.post("/iris", json="leak")
+        asked = [httpx.post(server.url + "/iris", json=0, timeout=10, trust_env=False) for _ in range(8)]
+        assert {(answer.status_code, answer.json()["pid"]) for answer in asked} == {(200, other)}
+        line.post("/iris", json="leak")
+        refused = httpx.post(server.url + "/iris", json=0, timeout=10, trust_env=False)
+        assert (refused.status_code, refused.json()["kind"], refused.headers["retry-after"]) == (503, "overloaded", "1")
+        assert {leaking.post("/iris", json="mend").json()["pid"], line.post("/iris", json="mend").json()["pid"]} == {full, other}
+        assert httpx.post(server.url + "/iris", json=0, timeout=10, trust_env=False).status_code == 200
+        assert server.stop() == 0
+        assert "Traceback" not in server.stderr
+
+
 def wait_for_line(server: Server, part: str) -> None:
     pause = threading.Event()
     for _ in range(3000):
