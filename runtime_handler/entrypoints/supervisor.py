@@ -120,7 +120,13 @@ class Supervisor:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # A signal between fork and the worker's own handlers would run ours, in the wrong process, and be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+            for end in (ours, theirs):
+                end.close()
+            raise
         if pid == 0:
             exit_code = self._become_worker(number, ours, theirs)
             sys.stdout.flush()
@@ -201,4 +207,8 @@ class Supervisor:
     def _respawn(self, now: float) -> None:
         running = {worker.number for worker in self._workers.values()}
         for number in self._successions.due(now, running) if self._stopping_since is None else ():
-            self._spawn(number)
+            try:
+                self._spawn(number)
+            except OSError as error:  # the system has no room for a process or a file now
+                log.error("worker %d could not be started again: %s", number, error)
+                self._successions.failed(number, now)

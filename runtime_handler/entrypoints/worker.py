@@ -35,9 +35,16 @@ class Successions:
 
     def died(self, worker: Worker, now: float) -> None:
         """It needs a successor."""
-        _, wait = self._due.get(worker.number, (0.0, 0.0))
-        wait = 0.0 if worker.ready else min(LONGEST_BACK_OFF_S, wait * 2 or FIRST_BACK_OFF_S)
-        self._due[worker.number] = (now + wait, wait)
+        if worker.ready:
+            self._due[worker.number] = (now, 0.0)
+        else:
+            self.failed(worker.number, now)
+
+    def failed(self, number: int, now: float) -> None:
+        """A successor could not start."""
+        _, wait = self._due.get(number, (0.0, 0.0))
+        wait = min(LONGEST_BACK_OFF_S, wait * 2 or FIRST_BACK_OFF_S)
+        self._due[number] = (now + wait, wait)
 
     def ready(self, worker: Worker) -> None:
         """The successor has started."""

@@ -200,6 +200,26 @@ def test_a_worker_with_too_many_open_files_leaves_new_connections_to_others(tmp_
         assert "Traceback" not in server.stderr
 
 
+def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(tmp_path: Path) -> None:
+    """A system without room for a new process costs the replica that process, for as long as it lasts, and not the replica."""
+    few = ("sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
+    with serving(two({"predictor.py": WHO}, tmp_path), launcher=few) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(90):
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            wait_for_line(server, "could not be accepted")
+            os.kill(children(server.process.pid)[0], signal.SIGKILL)
+            wait_for_line(server, "could not be started again")
+        pause = threading.Event()
+        for _ in range(1000):
+            if len(workers_of(server)) == 2:
+                break
+            pause.wait(0.01)
+        else:
+            raise AssertionError("the dead worker was not replaced")
+        assert server.stop() == 0
+
+
 def wait_for_line(server: Server, part: str) -> None:
     pause = threading.Event()
     for _ in range(3000):

@@ -18,5 +18,9 @@ def test_successors_start_at_once_after_a_life_and_later_after_a_failed_start() 
             successions.died(failed, now=0)
             waits.append(next(wait for wait in range(100) if successions.due(wait, running=())))
         assert waits == [1, 2, 4, 8, 16, 30, 30]
+        successions.died(lived, now=0)
+        successions.failed(0, now=0)
+        assert successions.due(0.9, running=()) == []
+        assert successions.due(1, running=()) == [0]
         successions.ready(lived)
         assert not successions
