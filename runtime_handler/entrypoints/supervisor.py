@@ -10,7 +10,6 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from itertools import chain
 
@@ -21,6 +20,7 @@ from runtime_handler.entrypoints.dispatcher import Dispatcher
 from runtime_handler.entrypoints.door import Door
 from runtime_handler.entrypoints.farewell import Farewell
 from runtime_handler.entrypoints.flushes import Flushes
+from runtime_handler.entrypoints.leaving import leave
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.entrypoints.siblings import Siblings, make_mailboxes
@@ -128,9 +128,7 @@ class Supervisor:
                 end.close()
             raise
         if pid == 0:
-            exit_code = self._become_worker(number, ours, theirs)
-            sys.stdout.flush()
-            os._exit(exit_code)
+            leave(self._become_worker(number, ours, theirs), forked=True)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         theirs.close()
         ours.setblocking(False)
