@@ -45,7 +45,7 @@ class Dispatcher:
         return bool(self._waiting)
 
     def hand_over(self, connection: socket.socket, taken: int = 0) -> None:
-        """To the ready worker with the least to do; when none can take it, it waits.
+        """To the ready worker with the least to do, one that stands still being the last; when none can take it, it waits.
 
         `taken` is what the workers before this one have read of it, in bytes.
         """
@@ -102,9 +102,8 @@ class Dispatcher:
                 self._free.append(slot)
                 continue
             self._connections[slot] = connection
-            worker.slots.add(slot)
             self._turn += 1
-            worker.turn = self._turn
+            worker.hand(slot, self._turn, now)
             return True
         return False
 
@@ -113,6 +112,7 @@ class Dispatcher:
         self._free.append(slot)
         return self._connections.pop(slot)
 
-    def _load(self, worker: Worker, now: float) -> tuple[bool, bool, int, int, int]:
-        in_flight = self._board.in_flight_of(worker.number)
-        return (now < worker.full_until, not worker.ready, in_flight, len(worker.slots), worker.turn)
+    def _load(self, worker: Worker, now: float) -> tuple[bool, bool, bool, int, int, int]:
+        coming = worker.not_taken_up(self._board.taken_up(worker.number))
+        to_do = self._board.in_flight_of(worker.number) + coming
+        return (now < worker.full_until, not worker.ready, worker.stuck(now), to_do, len(worker.slots), worker.turn)

@@ -151,8 +151,9 @@ class Supervisor:
         self._composed.recorder.forget()
         gate = WorkerGate(self._board, number, self._limit)
         siblings = Siblings(self._board, number, self._mailboxes, self._composed.service)
+        connections = Handed(channel, self._board, number, siblings)
         try:
-            return run_process(self._composed, self._settings, Handed(channel, self._board, siblings), gate, samples=False)
+            return run_process(self._composed, self._settings, connections, gate, samples=False)
         except BaseException:  # the process ends here, whatever it was: its parent's stack is no place to unwind
             log.exception("worker %d ended", number)
             return 1

@@ -1,11 +1,14 @@
 """A worker as its supervisor sees it, and when a dead one's successor starts."""
 
 import socket
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 FIRST_BACK_OFF_S = 1.0
 LONGEST_BACK_OFF_S = 30.0
+STUCK_S = 0.1
+"""How long a worker that gets its share of the processor may leave a connection alone."""
 
 
 @dataclass(slots=True)
@@ -22,6 +25,25 @@ class Worker:
     turn: int = 0
     full_until: float = 0.0
     slots: set[int] = field(default_factory=set)
+    handed: int = 0
+    _handed_at: deque[float] = field(default_factory=deque)
+
+    def hand(self, slot: int, turn: int, now: float) -> None:
+        """It was handed a connection."""
+        self.slots.add(slot)
+        self.turn = turn
+        self.handed += 1
+        self._handed_at.append(now)
+
+    def not_taken_up(self, taken_up: int) -> int:
+        """How many connections it has not looked at, of which it has counted `taken_up`."""
+        while len(self._handed_at) > self.handed - taken_up:
+            self._handed_at.popleft()
+        return len(self._handed_at)
+
+    def stuck(self, now: float) -> bool:
+        """Whether it has left one alone for long: its loop stands still. To be asked after `not_taken_up`."""
+        return bool(self._handed_at) and now - self._handed_at[0] > STUCK_S
 
 
 class Successions:

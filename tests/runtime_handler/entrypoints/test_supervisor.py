@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from runtime_handler.entrypoints.worker import STUCK_S
 from tests.runtime_handler.entrypoints.test_server_process import WAITS, wait_until
 from tests.runtime_handler.harness import ECHO, Server, a_spec, run_to_exit, serving, write_context
 
@@ -218,6 +219,29 @@ def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(tmp_path: Pa
         else:
             raise AssertionError("the dead worker was not replaced")
         assert server.stop() == 0
+
+
+def test_a_worker_that_stands_still_gets_no_connection_while_others_do_not(tmp_path: Path) -> None:
+    """It has nothing in flight, and they have: the callers that come are theirs nevertheless."""
+    spec = a_spec(processes_per_replica=3, threads_per_process=2)
+    context = write_context(tmp_path, {"predictor.py": WAITS}, spec)
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool, contextlib.ExitStack() as stack:
+        stopped = children(server.process.pid)[0]
+        os.kill(stopped, signal.SIGSTOP)
+        stack.callback(os.kill, stopped, signal.SIGCONT)
+        for _ in range(3):  # one of them shows that it stands still
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+        pause = threading.Event()
+        pause.wait(3 * STUCK_S)
+        busy = []
+        for name in ("first", "second"):
+            busy.append(pool.submit(httpx.post, server.url + "/iris", json=name, timeout=60, trust_env=False))
+            wait_until(context / f"project/{name}.waiting")
+        asked = [pool.submit(httpx.post, server.url + "/iris", json=0, timeout=10, trust_env=False) for _ in range(20)]
+        assert [each.result().status_code for each in asked] == [200] * 20
+        for name in ("first", "second"):
+            (context / f"project/{name}").touch()
+        assert [each.result().status_code for each in busy] == [200, 200]
 
 
 def wait_for_line(server: Server, part: str) -> None:
