@@ -22,9 +22,10 @@ def main() -> int:
             from runtime_handler.entrypoints.aws_lambda import run as run_lambda
 
             return run_lambda()
+        from runtime_handler.entrypoints.leaving import leave
         from runtime_handler.entrypoints.server import run
 
-        return run(read_settings(terminal=sys.stderr.isatty()))
+        leave(run(read_settings(terminal=sys.stderr.isatty())))
     except StartError as error:
         sys.stderr.write(f"runtime_handler: {error}\n")
         return 1

@@ -1,4 +1,4 @@
-"""Memory that the processes of a replica share: their requests in flight, who tells the others, and how each connection stands.
+"""Memory that the processes of a replica share: what each has to do, who tells the others, and how each connection stands.
 
 It outlives a worker that is killed, which is the point: the supervisor reads from it which connections were waiting
 for an answer. Each number has one writer, and writing a machine word is atomic.
@@ -19,9 +19,10 @@ class Board:
     def __init__(self, workers: int, slots: int) -> None:
         self.workers = workers
         self.slots = slots
-        words = memoryview(mmap.mmap(-1, 8 * (workers + 1 + workers + 3 * slots))).cast("q")
+        words = memoryview(mmap.mmap(-1, 8 * (workers + 1 + 2 * workers + 3 * slots))).cast("q")
         self._counts, words = words[: workers + 1], words[workers + 1 :]
         self._tells, words = words[:workers], words[workers:]
+        self._taken_up, words = words[:workers], words[workers:]
         self.taken, self.now, self.then = (words[nth * slots :][:slots] for nth in range(3))
 
     def in_flight(self) -> int:
@@ -38,7 +39,15 @@ class Board:
 
     def clear(self, worker: int) -> None:
         """Called by the supervisor when the worker is dead."""
-        self._counts[worker] = self._tells[worker] = 0
+        self._counts[worker] = self._tells[worker] = self._taken_up[worker] = 0
+
+    def taken_up(self, worker: int) -> int:
+        """How many of the connections that it was handed a worker has looked at."""
+        return self._taken_up[worker]
+
+    def take_up(self, worker: int) -> None:
+        """Called by that worker alone."""
+        self._taken_up[worker] += 1
 
     def tells(self, worker: int) -> bool:
         """Whether a worker answers those who ask it for its status."""

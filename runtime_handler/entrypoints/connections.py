@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 SLOT_BYTES = 4
 READY = b"ready"
+NOT_TAKEN = b"not taken "
+"""Before the slot of a connection that could not be taken up."""
 MOST_MESSAGES = 64
 """Connections taken up at once, before others on the loop have their turn."""
 
@@ -50,18 +52,19 @@ class OwnListener:
 
 
 class Handed:
-    """Connections that the supervisor accepted and passes over `channel`: a slot number and a file descriptor each.
+    """Connections that the supervisor accepted and passes to worker `number` over `channel`: a slot and a file descriptor each.
 
-    The supervisor keeps each open until it hears here that it is done with.
+    The supervisor keeps each open until it hears here that it is done with, or that it is for somebody else.
     """
 
     protocol: type[DirectProtocol] = TrackedProtocol
 
-    def __init__(self, channel: socket.socket, board: Board, siblings: "Siblings | None" = None) -> None:
+    def __init__(self, channel: socket.socket, board: Board, number: int, siblings: "Siblings | None" = None) -> None:
         self.listeners: list[socket.socket] = []
         self.siblings = siblings
         self._channel = channel
         self._board = board
+        self._number = number
         self._taking: set[asyncio.Task[Any]] = set()
         self._unsaid: deque[bytes] = deque()
 
@@ -112,6 +115,10 @@ class Handed:
                 loop.remove_reader(self._channel.fileno())
                 server.stop()
                 return
+            self._board.take_up(self._number)
+            if not descriptors:  # there are too many open files here, and the system has closed it
+                self._say(NOT_TAKEN + message)
+                continue
             connection = socket.socket(fileno=descriptors[0])
             connection.setblocking(False)
             task = loop.create_task(self._serve(server, int.from_bytes(message, "big"), connection))

@@ -16,11 +16,17 @@ PATIENCE_S = 2.0
 MOST_PATIENCE_S = 60.0
 """How long it is read at most."""
 
-_BODY = json.dumps({"error": "the process that served this request ended; try again", "kind": "worker_ended"}).encode()
-ANSWER = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n"
-    b"content-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
-)
+
+def _answer(error: str, kind: str) -> bytes:
+    body = json.dumps({"error": error, "kind": kind}).encode()
+    return (
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n"
+        b"content-length: %d\r\n\r\n%b" % (len(body), body)
+    )
+
+
+ANSWER = _answer("the process that served this request ended; try again", "worker_ended")
+NO_ROOM = _answer("this replica has too many open files to take another connection; try again", "overloaded")
 
 
 class Farewell:
@@ -32,11 +38,11 @@ class Farewell:
         self._leaving: dict[socket.socket, tuple[float, float]] = {}
         """For each, when it is closed if nothing more comes, and when in any case."""
 
-    def refuse(self, connection: socket.socket) -> None:
+    def refuse(self, connection: socket.socket, answer: bytes = ANSWER) -> None:
         """Answer 503 on a connection that no worker has any more."""
         connection.setblocking(False)
         try:
-            connection.send(ANSWER)
+            connection.send(answer)
             connection.shutdown(socket.SHUT_WR)
         except OSError:  # the caller is gone
             connection.close()

@@ -1,4 +1,4 @@
-"""What the supervisor asks of the kernel: many open files, and what a dead worker cannot tell any more."""
+"""What a server asks of the kernel: many open files, and, as a supervisor, what a dead worker cannot tell any more."""
 
 import contextlib
 import socket
@@ -47,9 +47,9 @@ def _queued(connection: socket.socket, request: int) -> int:
 
 
 def allow_open_files() -> None:
-    """As many as the platform lets us have: every connection is open in the supervisor and in its worker."""
-    import resource
+    """As many as the platform lets us have: one for each connection, and with several processes one more in its worker."""
+    with contextlib.suppress(ValueError, OSError, ImportError):  # Windows has no such limit
+        import resource
 
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -22,6 +22,7 @@ from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
 from runtime_handler.entrypoints.direct import DirectProtocol
 from runtime_handler.entrypoints.direct_exchange import predicting
+from runtime_handler.entrypoints.flushes import Flushes
 from runtime_handler.entrypoints.report import report
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
@@ -83,10 +84,11 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
     server = Server(_config(app, connections.protocol.of(direct, _direct_paths(direct, service))))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.stop)
+    flushes = Flushes(recorder.flush)
     connections.begin(server)
     beside = (
         asyncio.create_task(_start(threads, composed, server, settings.poll_s, connections)),
-        asyncio.create_task(_measure(gate, composed, samples=samples)),
+        asyncio.create_task(_measure(InFlightSampler(gate.in_flight, recorder if samples else NullRecorder(), flushes.begin))),
     )
     await server._serve(connections.listeners)  # serve() without its signal handlers
     if cancelled := list(server.server_state.tasks):
@@ -98,7 +100,7 @@ async def _serve(composed: Composed, settings: Settings, connections: Connection
         composed.manager.close()
     for _ in range(gate.in_flight() if samples else 0):  # given up; the supervisor counts those of its workers
         recorder.record("StatusCode", 1, Code="5XX")
-    recorder.flush()
+    flushes.end()
     return server.exit_code
 
 
@@ -163,13 +165,7 @@ def _load_docs(service: Service) -> Asgi:
     return cast("Asgi", house(service))  # Starlette types messages as mutable
 
 
-async def _measure(gate: Gate, composed: Composed, *, samples: bool) -> None:
-    loop = asyncio.get_running_loop()
-
-    def flush() -> None:
-        loop.run_in_executor(None, composed.recorder.flush)  # a full pipe must not hold up the loop
-
-    sampler = InFlightSampler(gate.in_flight, composed.recorder if samples else NullRecorder(), flush)
+async def _measure(sampler: InFlightSampler) -> None:
     while True:
         await asyncio.sleep(1)
         sampler.tick()

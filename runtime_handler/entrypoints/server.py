@@ -6,6 +6,7 @@ import socket
 from runtime_handler.admission import ProcessGate
 from runtime_handler.entrypoints.compose import compose, read_spec
 from runtime_handler.entrypoints.connections import OwnListener
+from runtime_handler.entrypoints.kernel import allow_open_files
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.errors import StartError
@@ -19,6 +20,7 @@ def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; the exit code of the process. Raises StartError when it cannot begin to."""
     spec = read_spec(settings)
     listener = listen(settings.host, settings.port)
+    allow_open_files()
     composed = compose(spec, settings, imports_first=True)
     log.info("listening on %s port %d", *listener.getsockname()[:2])
     if spec.predictor.processes_per_replica == 1:

@@ -1,8 +1,7 @@
 """The parent of a replica with several processes: accepts connections, hands each to a worker, replaces workers that die.
 
-Nothing stands between a caller and its worker: the worker gets the connection itself. The supervisor keeps a copy of
-the file descriptor, so that a worker's death does not close it: a request that was not answered gets a 503 from here,
-any other connection goes to another worker, and its caller never notices.
+Nothing stands between a caller and its worker: the worker gets the connection itself. When it dies, a request that it had
+not answered gets a 503 from here, any other connection goes to another worker, and its caller never notices.
 """
 
 import gc
@@ -11,20 +10,20 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
-from collections import deque
 from itertools import chain
 
 from runtime_handler.entrypoints.board import Board, WorkerGate
 from runtime_handler.entrypoints.compose import Composed
-from runtime_handler.entrypoints.connections import READY, SLOT_BYTES, Handed
+from runtime_handler.entrypoints.connections import NOT_TAKEN, READY, Handed
+from runtime_handler.entrypoints.dispatcher import Dispatcher
+from runtime_handler.entrypoints.door import Door
 from runtime_handler.entrypoints.farewell import Farewell
-from runtime_handler.entrypoints.kernel import allow_open_files, bytes_read, bytes_written
+from runtime_handler.entrypoints.flushes import Flushes
+from runtime_handler.entrypoints.leaving import leave
 from runtime_handler.entrypoints.process import run_process
 from runtime_handler.entrypoints.settings import Settings
 from runtime_handler.entrypoints.siblings import Siblings, make_mailboxes
-from runtime_handler.entrypoints.standing import Fate
 from runtime_handler.entrypoints.worker import Successions, Worker
 from runtime_handler.metrics.in_flight import InFlightSampler
 
@@ -32,6 +31,10 @@ SLOTS = 16_384
 """Connections that a replica can have open."""
 KILL_AFTER_S = 28
 """ECS and SageMaker kill all of us 30 s after SIGTERM."""
+LOOK_S = 0.5
+"""How often the supervisor looks after everything, whatever happens."""
+WAITING_LOOK_S = 0.05
+"""The same while a connection waits: that a worker can take it again, nothing says."""
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 log = logging.getLogger("cxpack")
@@ -44,21 +47,18 @@ class Supervisor:
         spec = composed.service.spec
         self._composed = composed
         self._settings = settings
-        self._listener = listener
         self._limit = spec.max_replica_concurrency
         self._board = Board(spec.predictor.processes_per_replica, SLOTS)
         self._mailboxes = make_mailboxes(self._board.workers)
         self._workers: dict[int, Worker] = {}
-        self._connections: dict[int, socket.socket] = {}
-        self._free = list(range(SLOTS - 1, -1, -1))
         self._selector = selectors.DefaultSelector()
         self._farewell = Farewell(self._selector)
+        self._dispatcher = Dispatcher(self._board, self._workers, self._farewell)
+        self._door = Door(listener, self._selector, self._dispatcher)
         self._successions = Successions()
         self._stopping_since: float | None = None
         self._exit_code = 0
         self._asked_to_stop = False
-        self._turn = 0
-        self._waiting: deque[tuple[socket.socket, int]] = deque()
 
     def run(self) -> int:
         """The exit code of the replica."""
@@ -69,21 +69,21 @@ class Supervisor:
         for handled in HANDLED:
             signal.signal(handled, self._on_signal)
         self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(4096))
-        self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        allow_open_files()
         gc.freeze()  # what is loaded now stays shared with every worker
         for number in range(self._board.workers):
             self._spawn(number)
-        sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, self._composed.recorder.flush)
+        flushes = Flushes(self._composed.recorder.flush)
+        sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, flushes.begin)
         next_sample = time.monotonic() + 1
         while self._workers or (self._stopping_since is None and self._successions):
-            for key, _ in self._selector.select(timeout=min(0.5, max(0.0, next_sample - time.monotonic()))):
+            self._dispatcher.retry()
+            if self._stopping_since is None:
+                self._door.tick(time.monotonic())
+            look_s = WAITING_LOOK_S if self._dispatcher.waits else LOOK_S
+            for key, _ in self._selector.select(timeout=min(look_s, max(0.0, next_sample - time.monotonic()))):
                 key.data()
             if self._asked_to_stop:
                 self._stop(0)
-            for _ in range(len(self._waiting)):
-                self._hand_over(*self._waiting.popleft())
             now = time.monotonic()
             if now >= next_sample:
                 next_sample += 1
@@ -93,9 +93,10 @@ class Supervisor:
             self._respawn(now)
             self._kill_stragglers(now)
         self._farewell.close()
-        for each in chain((connection for connection, _ in self._waiting), *self._mailboxes):
+        self._dispatcher.close()
+        for each in chain(*self._mailboxes):
             each.close()
-        self._composed.recorder.flush()
+        flushes.end()
         return self._exit_code
 
     def _on_signal(self, number: int, frame: object) -> None:  # noqa: ARG002  the signature of a signal handler
@@ -106,8 +107,7 @@ class Supervisor:
             return
         self._stopping_since = time.monotonic()
         self._exit_code = exit_code
-        self._selector.unregister(self._listener)
-        self._listener.close()
+        self._door.close()
         for worker in self._workers.values():
             os.kill(worker.pid, signal.SIGTERM)
 
@@ -118,14 +118,17 @@ class Supervisor:
 
     def _spawn(self, number: int) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._composed.recorder.flush()  # the worker would write its copy of what waits, too
         # A signal between fork and the worker's own handlers would run ours, in the wrong process, and be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+            for end in (ours, theirs):
+                end.close()
+            raise
         if pid == 0:
-            exit_code = self._become_worker(number, ours, theirs)
-            sys.stdout.flush()
-            os._exit(exit_code)
+            leave(self._become_worker(number, ours, theirs), forked=True)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         theirs.close()
         ours.setblocking(False)
@@ -140,15 +143,17 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         # A copy that stays open here would keep a caller waiting after its connection is closed.
         self._selector.close()
-        waiting = (connection for connection, _ in self._waiting)
-        channels = (worker.channel for worker in self._workers.values())
-        for connection in (self._listener, ours, *self._connections.values(), *waiting, *channels):
-            connection.close()
+        for end in (ours, *(worker.channel for worker in self._workers.values())):
+            end.close()
+        self._door.forget()
+        self._dispatcher.close()
         self._farewell.forget()
+        self._composed.recorder.forget()
         gate = WorkerGate(self._board, number, self._limit)
         siblings = Siblings(self._board, number, self._mailboxes, self._composed.service)
+        connections = Handed(channel, self._board, number, siblings)
         try:
-            return run_process(self._composed, self._settings, Handed(channel, self._board, siblings), gate, samples=False)
+            return run_process(self._composed, self._settings, connections, gate, samples=False)
         except BaseException:  # the process ends here, whatever it was: its parent's stack is no place to unwind
             log.exception("worker %d ended", number)
             return 1
@@ -166,45 +171,10 @@ class Supervisor:
                 self._successions.ready(worker)
                 if all(each.ready for each in self._workers.values()) and len(self._workers) == self._board.workers:
                     self._board.set_all_ready()
+            elif message.startswith(NOT_TAKEN):
+                self._dispatcher.hand_back(worker, int.from_bytes(message.removeprefix(NOT_TAKEN), "big"))
             else:
-                self._release(worker, int.from_bytes(message, "big")).close()
-
-    def _release(self, worker: Worker, slot: int) -> socket.socket:
-        worker.slots.discard(slot)
-        self._free.append(slot)
-        return self._connections.pop(slot)
-
-    def _accept(self) -> None:
-        while not self._waiting:
-            try:
-                connection, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:  # the caller is gone, or there are too many open files
-                log.warning("a connection could not be accepted: %s", error)
-                return
-            self._hand_over(connection, 0)
-
-    def _hand_over(self, connection: socket.socket, taken: int) -> None:
-        """To the ready worker with the least to do; when none can take it, it waits."""
-        candidates = sorted(self._workers.values(), key=self._load)
-        for worker in candidates if self._free else ():
-            slot = self._free.pop()
-            self._board.begin(slot, taken=taken, written=bytes_written(connection))
-            try:
-                socket.send_fds(worker.channel, [slot.to_bytes(SLOT_BYTES, "big")], [connection.fileno()])
-            except OSError:  # it has just died, or has not yet taken up what it was handed
-                self._free.append(slot)
-                continue
-            self._connections[slot] = connection
-            worker.slots.add(slot)
-            self._turn += 1
-            worker.turn = self._turn
-            return
-        self._waiting.append((connection, taken))
-
-    def _load(self, worker: Worker) -> tuple[bool, int, int, int]:
-        return (not worker.ready, self._board.in_flight_of(worker.number), len(worker.slots), worker.turn)
+                self._dispatcher.done(worker, int.from_bytes(message, "big"))
 
     def _reap(self) -> None:
         for pid in list(self._workers):
@@ -222,17 +192,7 @@ class Supervisor:
         self._board.clear(worker.number)
         if self._stopping_since is None:
             self._replace(worker, code)
-        for slot in sorted(worker.slots):
-            self._orphan(self._release(worker, slot), slot)
-
-    def _orphan(self, connection: socket.socket, slot: int) -> None:
-        fate = self._board.fate(slot, written=bytes_written(connection), read=bytes_read(connection))
-        if fate is Fate.REFUSE:
-            self._farewell.refuse(connection)
-        elif fate is Fate.KEEP and self._stopping_since is None:
-            self._hand_over(connection, self._board.taken[slot])
-        else:
-            connection.close()
+        self._dispatcher.orphan(worker, stopping=self._stopping_since is not None)
 
     def _replace(self, worker: Worker, code: int) -> None:
         if not self._board.all_ready:  # a start that fails is for the platform to see
@@ -246,4 +206,8 @@ class Supervisor:
     def _respawn(self, now: float) -> None:
         running = {worker.number for worker in self._workers.values()}
         for number in self._successions.due(now, running) if self._stopping_since is None else ():
-            self._spawn(number)
+            try:
+                self._spawn(number)
+            except OSError as error:  # the system has no room for a process or a file now
+                log.error("worker %d could not be started again: %s", number, error)
+                self._successions.failed(number, now)

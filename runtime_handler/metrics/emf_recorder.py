@@ -57,6 +57,11 @@ class EmfRecorder:
             values.pop()
             return True
 
+    def forget(self) -> None:
+        """Forget what waits to be written: in a forked process it is its parent's, and so may be the lock."""
+        self._lock = threading.Lock()
+        self._values = {}
+
     def flush(self) -> None:
         """Write everything recorded since the last time."""
         with self._lock:

@@ -1,12 +1,14 @@
 """A real server process, from its first answer to its exit code."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.runtime_handler.harness import ECHO, Server, run_to_exit, serving, write_context
+from tests.runtime_handler.harness import ECHO, Server, a_spec, run_to_exit, serving, write_context
 
 PREDICTOR = """
 import os
@@ -106,6 +108,54 @@ def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     with serving(write_context(tmp_path, {"predictor.py": ECHO}), arguments=("serve",)) as server:
         assert server.client.post("/iris", json=1).json() == 1
         assert server.stop() == 0
+
+
+def test_it_has_as_many_connections_as_the_platform_lets_it_have_files(tmp_path: Path) -> None:
+    """The lower limit that a platform begins with is raised to the one that it allows."""
+    few = ("sh", "-c", 'ulimit -Sn 64 && ulimit -Hn 4096 && exec "$@"', "sh")
+    with serving(write_context(tmp_path, {"predictor.py": ECHO}), launcher=few) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=server.url, timeout=5, trust_env=False)) for _ in range(90)]
+        assert {client.post("/iris", json=1).status_code for client in clients} == {200}
+
+
+LINGERS = """
+import atexit, time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+def last():
+    Path("last").touch()
+    time.sleep(1000)
+
+class PythonPredictor:
+    def __init__(self, config):
+        self.executor = ThreadPoolExecutor(1)
+        self.executor.submit(time.sleep, 1000)
+        atexit.register(last)
+
+    def predict(self, payload):
+        return payload
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_no_thread_of_the_users_keeps_it_alive(tmp_path: Path, processes: int) -> None:
+    """A busy executor does not outlast SIGTERM; what one process registered to run at exit is run, for a while."""
+    context = write_context(tmp_path, {"predictor.py": LINGERS}, a_spec(processes_per_replica=processes))
+    with serving(context) as server:
+        assert server.client.post("/iris", json=1).json() == 1
+        assert server.stop() == 0
+        assert (context / "project/last").exists() == (processes == 1)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_the_users_code_printed_last_is_not_lost(tmp_path: Path, processes: int) -> None:
+    """Half a line, too."""
+    printing = ECHO.replace("return payload", "print('half a line', end=''); return payload")
+    with serving(write_context(tmp_path, {"predictor.py": printing}, a_spec(processes_per_replica=processes))) as server:
+        assert server.client.post("/iris", json=1).json() == 1
+        assert server.stop() == 0
+        assert "half a line" in server.stdout
 
 
 @pytest.mark.parametrize(

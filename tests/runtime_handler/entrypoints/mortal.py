@@ -87,7 +87,7 @@ def work(composed: Composed, settings: Settings, channel: socket.socket, board: 
             super().data_received(data)
             life.step()
 
-    connections = Handed(channel, board)
+    connections = Handed(channel, board, number=0)
     connections.protocol = MortalProtocol
     run_process(composed, settings, connections, gate, samples=False)
 

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -158,6 +159,57 @@ def test_requests_that_outlast_the_grace_are_told_to_come_again(tmp_path: Path, 
     assert sum(sum(value) if isinstance(value, list) else value for value in values) == 2
     assert all('"5XX"' in line for line in lines)
     assert "Traceback" not in (tmp_path / "output").read_text()
+
+
+FLUSHES_OFTEN = """
+import runpy, sys
+sys.path.insert(0, ".")
+from runtime_handler.metrics import in_flight
+in_flight.SAMPLES = 1
+runpy.run_module("runtime_handler", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_metrics_that_nobody_takes_hold_up_nothing(tmp_path: Path, processes: int) -> None:
+    """With standard output a full pipe, health checks on new connections are answered, and SIGTERM ends the replica with 0."""
+    context = write_context(tmp_path, {"predictor.py": ECHO}, a_spec(processes_per_replica=processes))
+    (context / "often.py").write_text(FLUSHES_OFTEN)
+    port = free_port()
+    environment = clean_environment(PORT=str(port), CXPACK_HOST="127.0.0.1")
+    reader, full = full_pipe()
+    with (
+        (tmp_path / "stderr").open("wb") as stderr,
+        subprocess.Popen([sys.executable, "often.py"], cwd=context, env=environment, stdout=full, stderr=stderr) as process,
+    ):
+        server = Server(process, f"http://127.0.0.1:{port}", tmp_path)
+        try:
+            server.wait_for("/-/ready", 200)
+            assert server.client.post("/iris", json=1).json() == 1
+            server.client.close()
+            pause = threading.Event()
+            for _ in range(30):  # beyond the second after which the first metrics are written
+                pause.wait(0.1)
+                assert httpx.get(server.url + "/ping", timeout=10, trust_env=False).status_code == 200
+            assert server.stop() == 0
+        finally:
+            process.kill()
+            os.close(reader)
+            os.close(full)
+
+
+def full_pipe() -> tuple[int, int]:
+    """The two ends of a pipe that takes nothing more; whoever writes to it waits."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    for size in (1 << 16, 1):
+        try:
+            while True:
+                os.write(writer, b"x" * size)
+        except BlockingIOError:
+            pass
+    os.set_blocking(writer, True)
+    return reader, writer
 
 
 def test_the_document_describes_the_api(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections import Counter
 from pathlib import Path
 
 import httpx
 import pytest
 
+from runtime_handler.entrypoints.worker import STUCK_S
 from tests.runtime_handler.entrypoints.test_server_process import WAITS, wait_until
 from tests.runtime_handler.harness import ECHO, Server, a_spec, run_to_exit, serving, write_context
 
@@ -141,6 +143,114 @@ def test_a_predictor_that_cannot_start_ends_the_replica(tmp_path: Path) -> None:
     assert ended.returncode == 1
     messages = [json.loads(line)["message"] for line in ended.stderr.splitlines() if '"error"' in line]
     assert any("no weights" in message for message in messages)
+
+
+def test_a_replica_at_its_limit_of_open_files_goes_on_when_callers_leave(tmp_path: Path) -> None:
+    """It says so now and then, and not each time it could look; those who wait are answered when there is room."""
+    few = ("sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
+    with serving(two({"predictor.py": WHO}, tmp_path), launcher=few) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(90):
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            wait_for_line(server, "could not be accepted")
+            last = stack.enter_context(httpx.Client(base_url=server.url, timeout=30, trust_env=False))
+            with pytest.raises(httpx.ReadTimeout):
+                last.get("/ping", timeout=0.5)
+        assert httpx.get(server.url + "/ping", timeout=30, trust_env=False).status_code == 200
+        assert len(workers_of(server)) == 2
+        assert server.stop() == 0
+        assert server.stderr.count("could not be accepted") == 1
+
+
+LEAKS = """
+import os
+
+class PythonPredictor:
+    def __init__(self, config):
+        self.files = []
+
+    def predict(self, payload):
+        while payload == "leak":
+            try:
+                self.files.append(os.open("/dev/null", 0))
+            except OSError:
+                break
+        while payload == "mend" and self.files:
+            os.close(self.files.pop())
+        return {"pid": os.getpid()}
+"""
+
+
+def test_a_worker_with_too_many_open_files_leaves_new_connections_to_others(tmp_path: Path) -> None:
+    """Its callers are answered by another process, or told to come again when there is none; afterwards all is as before."""
+    few = ("sh", "-c", 'ulimit -n 256 && exec "$@"', "sh")
+    with serving(two({"predictor.py": LEAKS}, tmp_path), launcher=few) as server, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=server.url, timeout=10, trust_env=False)) for _ in range(8)]
+        lines = {client.post("/iris", json=0).json()["pid"]: client for client in clients}
+        assert len(lines) == 2
+        (full, leaking), (other, line) = lines.items()
+        leaking.post("/iris", json="leak")
+        asked = [httpx.post(server.url + "/iris", json=0, timeout=10, trust_env=False) for _ in range(8)]
+        assert {(answer.status_code, answer.json()["pid"]) for answer in asked} == {(200, other)}
+        line.post("/iris", json="leak")
+        refused = httpx.post(server.url + "/iris", json=0, timeout=10, trust_env=False)
+        assert (refused.status_code, refused.json()["kind"], refused.headers["retry-after"]) == (503, "overloaded", "1")
+        assert {leaking.post("/iris", json="mend").json()["pid"], line.post("/iris", json="mend").json()["pid"]} == {full, other}
+        assert httpx.post(server.url + "/iris", json=0, timeout=10, trust_env=False).status_code == 200
+        assert server.stop() == 0
+        assert "Traceback" not in server.stderr
+
+
+def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(tmp_path: Path) -> None:
+    """A system without room for a new process costs the replica that process, for as long as it lasts, and not the replica."""
+    few = ("sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
+    with serving(two({"predictor.py": WHO}, tmp_path), launcher=few) as server:
+        with contextlib.ExitStack() as stack:
+            for _ in range(90):
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            wait_for_line(server, "could not be accepted")
+            os.kill(children(server.process.pid)[0], signal.SIGKILL)
+            wait_for_line(server, "could not be started again")
+        pause = threading.Event()
+        for _ in range(1000):
+            if len(workers_of(server)) == 2:
+                break
+            pause.wait(0.01)
+        else:
+            raise AssertionError("the dead worker was not replaced")
+        assert server.stop() == 0
+
+
+def test_a_worker_that_stands_still_gets_no_connection_while_others_do_not(tmp_path: Path) -> None:
+    """It has nothing in flight, and they have: the callers that come are theirs nevertheless."""
+    spec = a_spec(processes_per_replica=3, threads_per_process=2)
+    context = write_context(tmp_path, {"predictor.py": WAITS}, spec)
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool, contextlib.ExitStack() as stack:
+        stopped = children(server.process.pid)[0]
+        os.kill(stopped, signal.SIGSTOP)
+        stack.callback(os.kill, stopped, signal.SIGCONT)
+        for _ in range(3):  # one of them shows that it stands still
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+        pause = threading.Event()
+        pause.wait(3 * STUCK_S)
+        busy = []
+        for name in ("first", "second"):
+            busy.append(pool.submit(httpx.post, server.url + "/iris", json=name, timeout=60, trust_env=False))
+            wait_until(context / f"project/{name}.waiting")
+        asked = [pool.submit(httpx.post, server.url + "/iris", json=0, timeout=10, trust_env=False) for _ in range(20)]
+        assert [each.result().status_code for each in asked] == [200] * 20
+        for name in ("first", "second"):
+            (context / f"project/{name}").touch()
+        assert [each.result().status_code for each in busy] == [200, 200]
+
+
+def wait_for_line(server: Server, part: str) -> None:
+    pause = threading.Event()
+    for _ in range(3000):
+        if part in server.stderr:
+            return
+        pause.wait(0.01)
+    raise AssertionError(f"nothing says {part!r}:\n{server.stderr}")
 
 
 def status_codes(server: Server) -> Counter[str]:
