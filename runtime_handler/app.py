@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from runtime_handler.admission import Gate, ProcessGate
 from runtime_handler.asgi import (
     Asgi,
+    Begun,
     BrokenOff,
     Disconnected,
     Receive,
@@ -158,7 +159,7 @@ class App:
             return
         started = time.perf_counter()
         status = 500
-        sending = False
+        sending: Begun | bool = False
         request = None
         try:
             try:
@@ -169,6 +170,8 @@ class App:
                 answer = error_answer(error)
             status = answer.status
             sending = True
+            if answer.response is not None:  # user code sends it, and may fail before it does
+                send = sending = Begun(send)
             await send_answer(scope, receive, send, _identified(answer, identity))
         except Disconnected:
             status = CLIENT_CLOSED_REQUEST

@@ -39,6 +39,24 @@ class BrokenOff(Exception):
     """Part of an answer may be out and the rest is not to come; the log has said why."""
 
 
+class Begun:
+    """A `send` that is true once an answer has begun."""
+
+    __slots__ = ("_begun", "_send")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._begun = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send it on."""
+        self._begun = True
+        await self._send(message)
+
+    def __bool__(self) -> bool:
+        return self._begun
+
+
 class Disconnected(Exception):
     """The caller hung up before the request was complete."""
 

@@ -5,6 +5,7 @@ It stays for everything else: forms, large uploads, pipelined requests, user cod
 
 from typing import Any, cast
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime_handler.app import App
@@ -23,6 +24,8 @@ class DirectProtocol(HttpToolsProtocol):
     predict_paths: frozenset[bytes]
     _answering: Any = None
     """The cycle whose answer is under way or was the last; `cycle` is that of the newest request, which may have to wait."""
+    _offered = False
+    """Whether the request that is being read offers another protocol."""
     _unreadable: str | None = None
     """Why what came after the requests that are under way is no request."""
 
@@ -31,8 +34,28 @@ class DirectProtocol(HttpToolsProtocol):
         """The protocol class that has POSTs to `paths` answered by `app`, whose `Run` is one of `predicting`."""
         return type(cls.__name__, (cls,), {"direct": app, "predict_paths": paths})
 
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as offer:
+            if self._offered:
+                self._decline(data[offer.args[0] :])
+        except HttpParserError:
+            msg = "Invalid HTTP request received."
+            self.logger.warning(msg)
+            self.send_400_response(msg)
+
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        self._offered = False
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """See httptools."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offered = True  # the parser takes what follows for the other protocol, not for the body that it is
+            return
         path, _, query = self.url.partition(b"?")
         under_way = self.cycle is not None and not self.cycle.response_complete
         if under_way or path not in self.predict_paths or self.flow.write_paused or not self._is_plain():
@@ -61,6 +84,8 @@ class DirectProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """See httptools."""
         exchange: Any = self.cycle
+        if self._offered:
+            return
         if type(exchange) is not Exchange:
             super().on_message_complete()
         elif not exchange.begun:
@@ -106,15 +131,19 @@ class DirectProtocol(HttpToolsProtocol):
 
     def give_up(self) -> None:
         """The process ends: who still waits gets 503."""
-        cycle: Any = self.cycle
+        cycle: Any = self._answering
         if cycle is None or cycle.response_complete or getattr(cycle, "response_started", False):
             self.transport.close()
             return
         cycle.disconnected = True  # nobody hears what the prediction gives after all
         self.write_answer(ANSWER, keep_alive=False)
 
-    def watch(self, cycle: RequestResponseCycle) -> None:
+    def begun(self, cycle: RequestResponseCycle) -> None:
         """An answer comes from uvicorn's cycle, in pieces."""
+        self._answering = cycle
+
+    def withdrawn(self) -> None:
+        """A request that was begun is read once more from its first byte."""
 
     def on_response_complete(self) -> None:
         """See uvicorn's protocol."""
@@ -147,11 +176,25 @@ class DirectProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answering = cycle
+        self.begun(cycle)
         super()._start_asgi_task(cycle, app)
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """The request is answered as it is; what uvicorn would advise is not for who serves a model."""
+    def _decline(self, rest: bytes) -> None:
+        """Read a request that offers another protocol, such as HTTP/2, as one that does not; `rest` follows its head.
+
+        A server is free to ignore the offer (RFC 9110, section 7.8), which every POST of Java's HttpClient makes.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                value = b",".join(option for option in value.split(b",") if option.strip().lower() != b"upgrade")
+            if name != b"upgrade":
+                lines.append(b"%b: %b" % (name, value))
+        self.withdrawn()
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
+        self.data_received(b"\r\n".join([*lines, b"", rest]))
 
     def _is_plain(self) -> bool:
         if self.parser.get_method() != b"POST" or self.parser.should_upgrade():

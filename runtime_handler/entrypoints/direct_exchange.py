@@ -181,8 +181,10 @@ class Exchange:
         )
         cycle.more_body = False
         cycle.disconnected = self.disconnected
-        protocol.cycle = cycle
-        protocol.watch(cycle)
+        newest: Any = protocol.cycle
+        if newest is self:  # otherwise another request is being read already
+            protocol.cycle = cycle
+        protocol.begun(cycle)
         assert self._coroutine is not None
         task = protocol.loop.create_task(self._coroutine)
         protocol.tasks.add(task)

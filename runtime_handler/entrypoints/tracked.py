@@ -115,8 +115,13 @@ class TrackedProtocol(DirectProtocol):
         if not keep_alive:
             self._tracked.close()
 
-    def watch(self, cycle: Any) -> None:
+    def withdrawn(self) -> None:
         """See `DirectProtocol`."""
+        self._owed -= 1
+
+    def begun(self, cycle: Any) -> None:
+        """See `DirectProtocol`."""
+        super().begun(cycle)
         send = cycle.send
 
         async def send_and_note(message: Any) -> None:
@@ -135,7 +140,3 @@ class TrackedProtocol(DirectProtocol):
             self._tracked.release(then)
 
         cycle.send = send_and_note
-
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        self.watch(cycle)
-        super()._start_asgi_task(cycle, app)

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 from tests.runtime_handler.harness import Server, a_spec, serving, write_context
 
 PREDICTOR = """
+import time
+
 from starlette.exceptions import HTTPException
-from starlette.responses import StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+class Raising(Response):
+    async def __call__(self, scope, receive, send):
+        raise RuntimeError("never")
 
 def parts():
     yield "a"
@@ -28,6 +34,13 @@ class PythonPredictor:
     def predict(self, payload):
         if payload == "stream":
             return StreamingResponse(iter(["a", "b"]), media_type="text/plain")
+        if payload == "late stream":
+            time.sleep(0.2)
+            return StreamingResponse(iter(["a", "b"]), media_type="text/plain")
+        if payload == "missing":
+            return FileResponse("/missing")
+        if payload == "raising":
+            return Raising()
         if payload == "broken stream":
             return StreamingResponse(iter([b"a", 1]), media_type="text/plain")
         if payload == "raising stream":
@@ -175,6 +188,38 @@ def test_requests_before_what_is_no_http_are_answered_first(server: Server) -> N
             assert statuses == [b"200"] * first.count(b"HTTP/1.1") + [b"400"]
     assert re.findall(rb"HTTP/1.1 (\d+)", talk(server, chunked + b"3\r\nabc\r\nnonsense")) == [b"400"]
     assert '"error"' not in server.stderr.removeprefix(before)
+
+
+OFFER = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")
+
+
+@pytest.mark.parametrize("split", range(0, 400, 7))
+def test_an_offer_of_another_protocol_changes_nothing(server: Server, split: int) -> None:
+    """Java's HttpClient and curl --http2 offer HTTP/2 with each POST; its body is the request's, also where it looks like one."""
+    hidden = b'["GET /-/status HTTP/1.1\\r\\nhost: h\\r\\n\\r\\n"]'
+    chunked = b"POST /iris HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n"
+    chunked += "\r\n".join([*OFFER, "", ""]).encode() + b"2\r\n[7\r\n1\r\n]\r\n0\r\n\r\n"
+    for request, answer in ((post(hidden, *OFFER), hidden), (chunked, b"[7]")):
+        sent = request + post(b"8", *OFFER) + post(b"9", LAST)
+        assert bodies(talk(server, sent[:split], sent[split:])) == [answer, b"8", b"9"]
+
+
+@pytest.mark.parametrize("payload", ["raising", "missing"])
+def test_a_response_that_fails_before_its_head_is_a_500(server: Server, payload: str) -> None:
+    """The connection goes on."""
+    answer = talk(server, post(json.dumps(payload).encode()), post(b"1", LAST))
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"500", b"200"]
+    assert b"predictor_error" in answer
+
+
+def test_what_follows_a_response_of_the_users_code_is_answered_in_order(server: Server) -> None:
+    """Requests that did not wait, one that came in halves, and what is no request."""
+    first, half = post(b'"late stream"'), post(b'["a later one"]')
+    whole = talk(server, first, half[:-5], half[-5:] + post(b"3") + post(b"4", LAST))
+    order = [whole.index(part) for part in (b"1\r\na\r\n", b'["a later one"]', b"\r\n\r\n3", b"\r\n\r\n4")]
+    assert order == sorted(order)
+    assert re.findall(rb"HTTP/1.1 (\d+)", talk(server, first, b"GARBAGE\r\n\r\n")) == [b"200", b"400"]
+    assert re.findall(rb"HTTP/1.1 (\d+)", talk(server, first + b"GARBAGE\r\n\r\n")) == [b"200", b"400"]
 
 
 def test_an_upgrade_that_nobody_offers_is_not_taken(server: Server) -> None:
