@@ -16,6 +16,9 @@ from runtime_handler.entrypoints.farewell import ANSWER
 LONGEST_LENGTH = 6
 """Digits of the content-length of a body that is taken whole before the app sees it: below 1 MB."""
 
+LONGEST_HEAD = 1 << 16
+"""Bytes: more than any of AWS's doors lets through, and little enough for as many connections as there may be."""
+
 
 class DirectProtocol(HttpToolsProtocol):
     """uvicorn's protocol, except for predictions whose request is small and comes when nothing else is under way."""
@@ -26,6 +29,9 @@ class DirectProtocol(HttpToolsProtocol):
     """The cycle whose answer is under way or was the last; `cycle` is that of the newest request, which may have to wait."""
     _offered = False
     """Whether the request that is being read offers another protocol."""
+    _in_head = False
+    _head_bytes = 0
+    """Of a head that came in several pieces, so far."""
     _unreadable: str | None = None
     """Why what came after the requests that are under way is no request."""
 
@@ -45,14 +51,20 @@ class DirectProtocol(HttpToolsProtocol):
             msg = "Invalid HTTP request received."
             self.logger.warning(msg)
             self.send_400_response(msg)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LONGEST_HEAD:
+                self.flow.pause_reading()  # also while answers of before are under way
+                self.send_400_response(f"the request's head takes more than {LONGEST_HEAD} bytes")
 
     def on_message_begin(self) -> None:
         """See httptools."""
-        self._offered = False
+        self._offered, self._in_head, self._head_bytes = False, True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """See httptools."""
+        self._in_head = False
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._offered = True  # the parser takes what follows for the other protocol, not for the body that it is
             return

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -188,6 +189,23 @@ def test_requests_before_what_is_no_http_are_answered_first(server: Server) -> N
             assert statuses == [b"200"] * first.count(b"HTTP/1.1") + [b"400"]
     assert re.findall(rb"HTTP/1.1 (\d+)", talk(server, chunked + b"3\r\nabc\r\nnonsense")) == [b"400"]
     assert '"error"' not in server.stderr.removeprefix(before)
+
+
+@pytest.mark.parametrize(("size", "statuses"), [(50_000, [b"200", b"200"]), (500_000, [b"200", b"400"])])
+def test_a_head_takes_only_so_much(server: Server, size: int, statuses: list[bytes]) -> None:
+    """Beyond it the caller is told, when the requests before are answered, and nothing more is read."""
+    large = post(b"2", LAST, f"x-large: {'x' * size}")
+    pieces = [large[start : start + 20_000] for start in range(0, len(large), 20_000)]
+    answer = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection, contextlib.suppress(ConnectionError):
+        for piece in (post(b"1"), *pieces):
+            connection.sendall(piece)
+            time.sleep(0.01)
+        connection.settimeout(30)
+        while chunk := connection.recv(65536):
+            answer += chunk
+    if answer or statuses[-1] == b"200":  # a reset may overtake the answer to who still writes
+        assert re.findall(rb"HTTP/1.1 (\d+)", answer) == statuses
 
 
 OFFER = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")
