@@ -89,8 +89,8 @@ class Admission:
             self._memory.cancel(ticket)
 
     def _reserve(self, order: Order, waiting: Collection[Lease]) -> int:
-        """A slot beside the copies that serve; in the place of its own when there is no room for it beside them, and in that
-        of the latest version only when there is none without either.
+        """A slot beside the copies that serve. When there is no room for it there, in the place of the files of before, or of the
+        latest version for its successor.
         """
         if not order.evict:
             try:
@@ -99,9 +99,8 @@ class Admission:
                 raise NoCapacity("the model does not fit beside the loaded ones") from full
         if self._memory.holds_beside(order.size, order.keep):
             return self._memory.reserve(order.size, order.wait_s, keep=order.keep, waiting=waiting)
-        self._memory.drop(order.key)
-        others = [key for key in order.keep if key != order.key]
-        if not self._memory.holds_beside(order.size, others):
-            for key in others:
-                self._memory.drop(key)
-        return self._memory.reserve(order.size, max(order.wait_s, 1.0), keep=others, waiting=waiting)
+        replaced = {order.key} if order.key in self._memory.table else {*order.keep}
+        for key in replaced:
+            self._memory.drop(key)
+        kept = {*order.keep} - replaced
+        return self._memory.reserve(order.size, max(order.wait_s, 1.0), keep=kept, waiting=waiting)

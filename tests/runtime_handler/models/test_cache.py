@@ -477,6 +477,20 @@ def test_an_update_that_needs_the_place_of_the_old_files_leaves_the_latest_versi
     assert bucket.fetched["models/a/2/model"] == 1
 
 
+def test_an_update_that_does_not_fit_beside_the_latest_version_leaves_that_alone(tmp_path: Path) -> None:
+    """Not even the place of its own old files is enough for the new ones: they are loaded when somebody asks for them."""
+    bucket = FakeBucket(Clock(), {f"models/a/{version}/model": str(version) * 40 for version in (1, 2)})
+    manager = started(tmp_path, bucket, None, cache_bytes=130, disk_cache_bytes=1000)
+    for version in (1, 2):
+        request(manager, "a", version)
+    bucket.put("models/a/1/model", "new" * 30)
+    for _ in range(3):
+        bucket.clock.sleep(10)
+        manager.tick()
+    assert [status.memory for status in manager.status()] == [False, True]
+    assert request(manager, "a", 1) == "new" * 30
+
+
 def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) -> None:
     """A cold request for the latest ends at the highest version that can be loaded."""
     bucket, load = a_bucket("a"), Loader()
