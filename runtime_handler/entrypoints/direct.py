@@ -42,17 +42,21 @@ class DirectProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
-        try:
-            self.parser.feed_data(data)
-        except HttpParserUpgrade as offer:
-            if self._offered:
-                self._decline(data[offer.args[0] :])
-        except HttpParserError:
-            msg = "Invalid HTTP request received."
-            self.logger.warning(msg)
-            self.send_400_response(msg)
+        came = len(data)
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as offer:
+                if self._offered:
+                    data = self._declined(data[offer.args[0] :])
+                    continue
+            except HttpParserError:
+                msg = "Invalid HTTP request received."
+                self.logger.warning(msg)
+                self.send_400_response(msg)
+            break
         if self._in_head:
-            self._head_bytes += len(data)
+            self._head_bytes += came
             if self._head_bytes > LONGEST_HEAD:
                 self.flow.pause_reading()  # also while answers of before are under way
                 self.send_400_response(f"the request's head takes more than {LONGEST_HEAD} bytes")
@@ -191,8 +195,8 @@ class DirectProtocol(HttpToolsProtocol):
         self.begun(cycle)
         super()._start_asgi_task(cycle, app)
 
-    def _decline(self, rest: bytes) -> None:
-        """Read a request that offers another protocol, such as HTTP/2, as one that does not; `rest` follows its head.
+    def _declined(self, rest: bytes) -> bytes:
+        """A request that offers another protocol, such as HTTP/2, as one that does not; `rest` is what followed its head.
 
         A server is free to ignore the offer (RFC 9110, section 7.8), which every POST of Java's HttpClient makes.
         """
@@ -206,7 +210,7 @@ class DirectProtocol(HttpToolsProtocol):
         self.withdrawn()
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-        self.data_received(b"\r\n".join([*lines, b"", rest]))
+        return b"\r\n".join([*lines, b"", rest])
 
     def _is_plain(self) -> bool:
         if self.parser.get_method() != b"POST" or self.parser.should_upgrade():

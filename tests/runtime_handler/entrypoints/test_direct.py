@@ -222,6 +222,11 @@ def test_an_offer_of_another_protocol_changes_nothing(server: Server, split: int
         assert bodies(talk(server, sent[:split], sent[split:])) == [answer, b"8", b"9"]
 
 
+def test_offers_of_another_protocol_may_come_all_at_once(server: Server) -> None:
+    """As many as there are in what is read at a time."""
+    assert bodies(talk(server, post(b"1", *OFFER) * 600 + post(b"2", LAST))) == [b"1"] * 600 + [b"2"]
+
+
 @pytest.mark.parametrize("payload", ["raising", "missing"])
 def test_a_response_that_fails_before_its_head_is_a_500(server: Server, payload: str) -> None:
     """The connection goes on."""
