@@ -31,7 +31,7 @@ class DirectProtocol(HttpToolsProtocol):
     """Whether the request that is being read offers another protocol."""
     _in_head = False
     _head_bytes = 0
-    """Of a head that came in several pieces, so far."""
+    """Of a head that came in several pieces, without the first, in which others may be; below 0 until that one is read."""
     _unreadable: str | None = None
     """Why what came after the requests that are under way is no request."""
 
@@ -56,14 +56,14 @@ class DirectProtocol(HttpToolsProtocol):
                 self.send_400_response(msg)
             break
         if self._in_head:
-            self._head_bytes += came
+            self._head_bytes = self._head_bytes + came if self._head_bytes >= 0 else 0
             if self._head_bytes > LONGEST_HEAD:
                 self.flow.pause_reading()  # also while answers of before are under way
                 self.send_400_response(f"the request's head takes more than {LONGEST_HEAD} bytes")
 
     def on_message_begin(self) -> None:
         """See httptools."""
-        self._offered, self._in_head, self._head_bytes = False, True, 0
+        self._offered, self._in_head, self._head_bytes = False, True, -1
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

@@ -208,6 +208,19 @@ def test_a_head_takes_only_so_much(server: Server, size: int, statuses: list[byt
         assert re.findall(rb"HTTP/1.1 (\d+)", answer) == statuses
 
 
+def test_a_head_that_begins_behind_a_large_body_is_not_a_large_one(server: Server) -> None:
+    """A request that did not wait may begin in the piece that the body before it ends in."""
+    large, following = b'"' + b"x" * 90_000 + b'"', post(b"1", LAST)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(post(large) + following[:20])
+        connection.settimeout(30)
+        answer = connection.recv(65536)  # the first is answered: what came with it is read
+        connection.sendall(following[20:])
+        while chunk := connection.recv(65536):
+            answer += chunk
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200"]
+
+
 OFFER = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA")
 
 
