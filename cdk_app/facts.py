@@ -58,13 +58,7 @@ def tell_backend(stack: Stack, project: Project, api: ManifestApi, arn: str) -> 
 
 def learn_backend(stack: Stack, project: Project, api: ManifestApi) -> str:
     """What the stack of `api` told."""
-    return CfnParameter(
-        stack,
-        f"Backend{project.rule_priority(api)}",
-        type="AWS::SSM::Parameter::Value<String>",
-        default=project.parameter_name(f"backends/{api.name}"),
-        description=f"Told by the stack {project.stack_name(api.name)}",
-    ).value_as_string
+    return _learn_of(stack, project, api, "Backend", "backends")
 
 
 def tell_waking(stack: Stack, project: Project, api: ManifestApi, policy: str) -> None:
@@ -75,11 +69,15 @@ def tell_waking(stack: Stack, project: Project, api: ManifestApi, policy: str) -
 
 def learn_waking(stack: Stack, project: Project, api: ManifestApi) -> str:
     """What the stack of `api` told."""
+    return _learn_of(stack, project, api, "Waking", "waking")
+
+
+def _learn_of(stack: Stack, project: Project, api: ManifestApi, what: str, folder: str) -> str:
     return CfnParameter(
         stack,
-        f"Waking{project.rule_priority(api)}",
+        f"{what}{project.rule_priority(api)}",
         type="AWS::SSM::Parameter::Value<String>",
-        default=project.parameter_name(f"waking/{api.name}"),
+        default=project.parameter_name(f"{folder}/{api.name}"),
         description=f"Told by the stack {project.stack_name(api.name)}",
     ).value_as_string
 
