@@ -129,6 +129,8 @@ async def _read_form(scope: Scope, receive: Receive) -> Any:
 async def send_answer(scope: Scope, receive: Receive, send: Send, answer: Answer) -> None:
     """Send `answer`, with Cortex's CORS headers when it is no error."""
     if answer.response is not None:
+        if scope["http_version"] == "1.0":
+            send = _Whole(send)
         await answer.response(scope, receive, _adding(answer.headers, send))
         return
     body = answer.body
@@ -156,3 +158,29 @@ def _adding(ours: Headers, send: Send) -> Send:
         await send(message)
 
     return send_with_headers
+
+
+class _Whole:
+    """`send` to a caller that knows no chunks (HTTP/1.0): what is streamed without a length goes out when all of it is there."""
+
+    __slots__ = ("_body", "_send", "_start")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if any(name.lower() == b"content-length" for name, _ in message.get("headers", [])):
+                await self._send(message)
+            else:
+                self._start = message
+        elif self._start is None:
+            await self._send(message)
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                length = (b"content-length", b"%d" % len(self._body))
+                await self._send({**self._start, "headers": [*self._start.get("headers", []), length]})
+                await self._send({"type": "http.response.body", "body": bytes(self._body)})

@@ -9,15 +9,13 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime_handler.app import App
-from runtime_handler.codec import dump_json, is_form
+from runtime_handler.codec import is_form
 from runtime_handler.entrypoints.direct_exchange import Exchange
-from runtime_handler.entrypoints.farewell import ANSWER
+from runtime_handler.entrypoints.last_words import LARGE_HEAD, LONGEST_HEAD, NO_HTTP, SILENT, WORKER_ENDED
+from runtime_handler.entrypoints.patience import Patience
 
 LONGEST_LENGTH = 6
 """Digits of the content-length of a body that is taken whole before the app sees it: below 1 MB."""
-
-LONGEST_HEAD = 1 << 16
-"""Bytes: more than any of AWS's doors lets through, and little enough for as many connections as there may be."""
 
 
 class DirectProtocol(HttpToolsProtocol):
@@ -29,19 +27,28 @@ class DirectProtocol(HttpToolsProtocol):
     """The cycle whose answer is under way or was the last; `cycle` is that of the newest request, which may have to wait."""
     _offered = False
     """Whether the request that is being read offers another protocol."""
+    _incomplete = False
+    """Whether a request has begun to come, and more of it is to come."""
     _in_head = False
     _head_bytes = 0
     """Of a head that came in several pieces, without the first, in which others may be; below 0 until that one is read."""
-    _unreadable: str | None = None
-    """Why what came after the requests that are under way is no request."""
+    _last_words: bytes | None = None
+    """What the caller is told when the requests that are under way are answered: what came after them is no request."""
 
     @classmethod
     def of(cls, app: App, paths: frozenset[bytes]) -> type["DirectProtocol"]:
         """The protocol class that has POSTs to `paths` answered by `app`, whose `Run` is one of `predicting`."""
         return type(cls.__name__, (cls,), {"direct": app, "predict_paths": paths})
 
+    def connection_made(self, transport: Any) -> None:
+        """See asyncio.Protocol."""
+        super().connection_made(transport)
+        self._patience = Patience(self.loop, lambda: self.flow.read_paused, self._silent)
+
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
+        if self._last_words is not None:
+            return
         came = len(data)
         while True:
             try:
@@ -51,19 +58,19 @@ class DirectProtocol(HttpToolsProtocol):
                     data = self._declined(data[offer.args[0] :])
                     continue
             except HttpParserError:
-                msg = "Invalid HTTP request received."
-                self.logger.warning(msg)
-                self.send_400_response(msg)
+                self.logger.warning("Invalid HTTP request received.")
+                self._refuse(NO_HTTP)
             break
+        if self._incomplete:
+            self._patience.wait()
         if self._in_head:
             self._head_bytes = self._head_bytes + came if self._head_bytes >= 0 else 0
             if self._head_bytes > LONGEST_HEAD:
-                self.flow.pause_reading()  # also while answers of before are under way
-                self.send_400_response(f"the request's head takes more than {LONGEST_HEAD} bytes")
+                self._refuse(LARGE_HEAD)
 
     def on_message_begin(self) -> None:
         """See httptools."""
-        self._offered, self._in_head, self._head_bytes = False, True, -1
+        self._incomplete, self._offered, self._in_head, self._head_bytes = True, False, True, -1
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -102,6 +109,7 @@ class DirectProtocol(HttpToolsProtocol):
         exchange: Any = self.cycle
         if self._offered:
             return
+        self._incomplete = False
         if type(exchange) is not Exchange:
             super().on_message_complete()
         elif not exchange.begun:
@@ -112,6 +120,7 @@ class DirectProtocol(HttpToolsProtocol):
         if self._answering is not None:
             self._answering.disconnected = True
             self._answering.message_event.set()
+        self._patience.close()
         super().connection_lost(exc)
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
@@ -119,24 +128,33 @@ class DirectProtocol(HttpToolsProtocol):
         if type(exchange) is Exchange and not exchange.begun:
             exchange.begin(self.direct)
 
-    def send_400_response(self, msg: str) -> None:
-        """See uvicorn's protocol; `msg` says that what came is no HTTP. Requests that came before it are answered first."""
+    def _silent(self) -> None:
+        if self._incomplete and self._last_words is None and not self.transport.is_closing():
+            self._refuse(SILENT)
+
+    def _refuse(self, last_words: bytes) -> None:
+        """End the connection with an answer to the request that is being read; those that came before it are answered first."""
         answering, newest = self._answering, cast("Any", self.cycle)
         if answering is not None and not answering.response_complete:
             received = newest.begun if type(newest) is Exchange else not newest.more_body
             if received or newest is not answering:
                 if not received:
                     self.pipeline.popleft()
-                self._unreadable = msg
+                self._last_words = last_words
+                self.flow.pause_reading()
                 return
             answering.disconnected = True  # its own body is what cannot be read
             answering.message_event.set()
             if getattr(answering, "response_started", False):
                 self.transport.close()
                 return
-        body = dump_json({"error": msg, "kind": "bad_request"})
-        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        self.transport.write(head % len(body) + body)
+        elif self._incomplete and not self._in_head:  # answered before it was all there, as one that was not let in
+            self.transport.close()
+            return
+        self._end(last_words)
+
+    def _end(self, last_words: bytes) -> None:
+        self.transport.write(last_words)
         self.transport.close()
 
     def write_answer(self, answer: bytes, *, keep_alive: bool) -> None:
@@ -152,7 +170,7 @@ class DirectProtocol(HttpToolsProtocol):
             self.transport.close()
             return
         cycle.disconnected = True  # nobody hears what the prediction gives after all
-        self.write_answer(ANSWER, keep_alive=False)
+        self.write_answer(WORKER_ENDED, keep_alive=False)
 
     def begun(self, cycle: RequestResponseCycle) -> None:
         """An answer comes from uvicorn's cycle, in pieces."""
@@ -170,8 +188,8 @@ class DirectProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
-        if self._unreadable is not None:
-            self.send_400_response(self._unreadable)
+        if self._last_words is not None:
+            self._end(self._last_words)
             return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:

@@ -12,8 +12,9 @@ from itertools import chain
 
 from runtime_handler.entrypoints.board import Board
 from runtime_handler.entrypoints.connections import SLOT_BYTES
-from runtime_handler.entrypoints.farewell import NO_ROOM, Farewell
+from runtime_handler.entrypoints.farewell import Farewell
 from runtime_handler.entrypoints.kernel import bytes_read, bytes_written
+from runtime_handler.entrypoints.last_words import NO_ROOM
 from runtime_handler.entrypoints.standing import Fate
 from runtime_handler.entrypoints.worker import Worker
 

@@ -5,28 +5,17 @@ sends a large body may finish: most clients read nothing before.
 """
 
 import contextlib
-import json
 import selectors
 import socket
 import time
 from collections.abc import Callable
 
+from runtime_handler.entrypoints.last_words import WORKER_ENDED
+
 PATIENCE_S = 2.0
 """How long nothing may come before the connection is closed."""
 MOST_PATIENCE_S = 60.0
 """How long it is read at most."""
-
-
-def _answer(error: str, kind: str) -> bytes:
-    body = json.dumps({"error": error, "kind": kind}).encode()
-    return (
-        b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n"
-        b"content-length: %d\r\n\r\n%b" % (len(body), body)
-    )
-
-
-ANSWER = _answer("the process that served this request ended; try again", "worker_ended")
-NO_ROOM = _answer("this replica has too many open files to take another connection; try again", "overloaded")
 
 
 class Farewell:
@@ -38,7 +27,7 @@ class Farewell:
         self._leaving: dict[socket.socket, tuple[float, float]] = {}
         """For each, when it is closed if nothing more comes, and when in any case."""
 
-    def refuse(self, connection: socket.socket, answer: bytes = ANSWER) -> None:
+    def refuse(self, connection: socket.socket, answer: bytes = WORKER_ENDED) -> None:
         """Answer 503 on a connection that no worker has any more."""
         connection.setblocking(False)
         try:

@@ -85,7 +85,7 @@ class TrackedProtocol(DirectProtocol):
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
         self._tracked = TrackedTransport(transport, self._track)
-        super().connection_made(self._tracked)  # type: ignore[arg-type]  # as good as one
+        super().connection_made(self._tracked)  # as good as one
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""

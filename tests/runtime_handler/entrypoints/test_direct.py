@@ -157,6 +157,15 @@ def test_streams(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/iris", "/%69ris"], ids=["direct", "uvicorn"])
+def test_a_stream_to_who_knows_no_chunks_comes_whole(server: Server, path: str) -> None:
+    """HTTP/1.0 has none: ApacheBench, and proxies that speak it, would take their lengths for the body."""
+    answer = talk(server, post(b'"stream"', version="1.0", path=path))
+    assert bodies(answer) == [b"ab"]
+    assert b"transfer-encoding" not in answer
+    assert talk(server, post(b'"raising stream"', version="1.0", path=path)).startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize("path", ["/iris", "/%69ris"], ids=["direct", "uvicorn"])
 def test_a_stream_that_breaks_off_is_told_once(server: Server, path: str) -> None:
     """One line, with the traceback from the user's generator on; neither the framework's frames nor the server's own words."""
     before = len(server.stderr)
@@ -191,7 +200,23 @@ def test_requests_before_what_is_no_http_are_answered_first(server: Server) -> N
     assert '"error"' not in server.stderr.removeprefix(before)
 
 
-@pytest.mark.parametrize(("size", "statuses"), [(50_000, [b"200", b"200"]), (500_000, [b"200", b"400"])])
+def test_what_is_no_http_may_come_in_many_pieces(server: Server) -> None:
+    """While requests before it are answered: the caller is told once, at the end, and nothing else is logged."""
+    before = len(server.stderr)
+    chunked = b"POST /iris HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        for piece in (post(b'"late stream"'), chunked + b"nonsense", b"more", b"and more"):
+            connection.sendall(piece)
+            time.sleep(0.02)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"400"]
+    messages = [json.loads(line)["message"] for line in server.stderr[before:].splitlines()]
+    assert set(messages) == {"Invalid HTTP request received."}
+
+
+@pytest.mark.parametrize(("size", "statuses"), [(50_000, [b"200", b"200"]), (500_000, [b"200", b"431"])])
 def test_a_head_takes_only_so_much(server: Server, size: int, statuses: list[bytes]) -> None:
     """Beyond it the caller is told, when the requests before are answered, and nothing more is read."""
     large = post(b"2", LAST, f"x-large: {'x' * size}")
@@ -206,6 +231,19 @@ def test_a_head_takes_only_so_much(server: Server, size: int, statuses: list[byt
             answer += chunk
     if answer or statuses[-1] == b"200":  # a reset may overtake the answer to who still writes
         assert re.findall(rb"HTTP/1.1 (\d+)", answer) == statuses
+
+
+def test_who_sends_too_large_a_head_is_told_so(server: Server) -> None:
+    """In JSON, when all that was sent has been read."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nx-large: ")
+        time.sleep(0.05)  # what comes with the first piece is not counted
+        connection.sendall(b"x" * 70_000)
+        while chunk := connection.recv(65536):
+            answer += chunk
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert [json.loads(body)["kind"] for body in bodies(answer)] == ["head_too_large"]
 
 
 def test_a_head_that_begins_behind_a_large_body_is_not_a_large_one(server: Server) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime_handler.entrypoints.farewell import ANSWER, MOST_PATIENCE_S, PATIENCE_S, Farewell
+from runtime_handler.entrypoints.farewell import MOST_PATIENCE_S, PATIENCE_S, Farewell
+from runtime_handler.entrypoints.last_words import WORKER_ENDED
 from tests.runtime_handler.models.fakes import Clock
 
 
@@ -42,7 +43,7 @@ def test_who_still_sends_may_finish(pair: tuple[socket.socket, socket.socket]) -
         clock.sleep(PATIENCE_S)
         farewell.tick(clock())
         assert connection.fileno() < 0
-    assert caller.recv(10_000) == ANSWER
+    assert caller.recv(10_000) == WORKER_ENDED
 
 
 def test_patience_has_an_end(pair: tuple[socket.socket, socket.socket]) -> None:
