@@ -19,9 +19,11 @@ from packager.grants import asks_aws, s3_grants
 from packager.images import FLAVOURS, base_image, python_version
 from packager.limits import limits
 from packager.memory_budget import budget_fits
+from packager.own_modules import Module, own_modules
 from packager.placement import Placement, Unplaceable, place
 from packager.problem import Problem, any_error, in_order
 from packager.project import OutsideProject, ProjectFile, project_files
+from packager.project_folder import Project
 from packager.reading import read_project
 from packager.s3_models import list_keys
 from packager.spec import ApiSpec
@@ -138,7 +140,8 @@ def _place(spec: ApiSpec, file: Path, project: Callable[[], Sequence[ProjectFile
     except Unplaceable as error:
         return CheckedApi(spec=spec), [spec.problem("compute", "resources.no_available_node_compute_limit", str(error))]
     checked = CheckedApi(spec=spec, placement=placement, context=context, base_image=image)
-    return checked, list(_findings(checked, file.parent))
+    modules = tuple(own_modules(spec.served.predictor, Project(root=file.parent, shown=file.parent)))
+    return checked, list(_findings(checked, modules, file.parent))
 
 
 def _unreadable(error: OSError, file: Path) -> Problem:
@@ -153,9 +156,10 @@ def _problem(spec: ApiSpec, fault: Fault) -> Problem:
     return spec.problem(fault.at, fault.code, fault.message, severity=fault.severity)
 
 
-def _faults(api: CheckedApi, project: Path) -> Iterator[Fault]:
+def _faults(api: CheckedApi, modules: Sequence[Module], project: Path) -> Iterator[Fault]:
     if api.context is not None:
         yield from left_out.named_files(api.spec, api.context.sizes, project)
+        yield from left_out.imported_files(modules, api.context.sizes, project)
         yield from guards.findings(api.context.sizes.items())
         served, deploy = api.spec.served, api.spec.deploy
         glibc = FLAVOURS[served.predictor.type, served.accelerator].glibc
@@ -165,41 +169,35 @@ def _faults(api: CheckedApi, project: Path) -> Iterator[Fault]:
             yield from refusals(api.spec, api.context.dependencies)
 
 
-def _findings(api: CheckedApi, project: Path) -> Iterator[Problem]:
-    yield from (_problem(api.spec, fault) for fault in _faults(api, project))
+def _findings(api: CheckedApi, modules: Sequence[Module], project: Path) -> Iterator[Problem]:
+    yield from (_problem(api.spec, fault) for fault in _faults(api, modules, project))
     if api.placement is not None:
         yield from compatibility.problems(api.spec, api.placement.target)
         yield from (_problem(api.spec, fault) for fault in budget_fits(api.spec, api.placement.size))
     if api.placement is not None and api.placement.warning:
         yield api.spec.problem("deploy.target", "deploy.target", api.placement.warning, severity="warning")
-    source = b"" if api.context is None else _source(api, api.context)
-    yield from (_problem(api.spec, fault) for fault in _lacks(api, source))
-    yield from _rights(api, source)
+    yield from (_problem(api.spec, fault) for fault in _lacks(api, modules))
+    yield from _rights(api, modules)
     if api.context is not None and any(file.path == "project/.env" for file in api.context.files):
         message = ".env goes into the image, where everyone who may pull it can read it; put secrets into deploy.secrets"
         yield api.spec.problem("predictor", "deploy.env_file", message, severity="warning")
 
 
-def _lacks(api: CheckedApi, source: bytes) -> Iterator[Fault]:
+def _lacks(api: CheckedApi, modules: Sequence[Module]) -> Iterator[Fault]:
     if api.context is None or api.placement is None:
         return
     placement = api.placement
     requirements = api.context.dependencies.get("requirements.txt", b"").decode("utf-8-sig", "replace")
-    yield from placed_checks.little_memory(api.spec, placement.size, source, requirements)
-    yield from placed_checks.little_storage(api.spec, placement.size, source, requirements)
+    yield from placed_checks.little_memory(api.spec, placement.size, modules, requirements)
+    yield from placed_checks.little_storage(api.spec, placement.size, modules, requirements)
     dotenv = next((file.read() for file in api.context.files if file.path == "project/.env"), b"")
     variables = {*api.spec.served.predictor.env, *api.spec.deploy.secrets}
     if ACCESS_KEY.encode() in dotenv:
         variables.add(ACCESS_KEY)
-    yield from placed_checks.access_key(api.spec, placement.target, source, variables)
+    yield from placed_checks.access_key(placement.target, modules, variables)
 
 
-def _source(api: CheckedApi, context: BuildContext) -> bytes:
-    path = f"project/{api.spec.served.predictor.path}"
-    return next((file.read() for file in context.files if file.path == path), b"")
-
-
-def _rights(api: CheckedApi, source: bytes) -> Iterator[Problem]:
+def _rights(api: CheckedApi, modules: Sequence[Module]) -> Iterator[Problem]:
     """What the API may read, and why; a warning where its code asks AWS for something and it may do nothing."""
     spec, serve = api.spec, api.spec.served
     grants = s3_grants(serve)
@@ -211,6 +209,7 @@ def _rights(api: CheckedApi, source: bytes) -> Iterator[Problem]:
         yield spec.problem(at, "deploy.grant", message, severity="note")
     if grants or spec.deploy.permissions or api.context is None:
         return
-    if asks_aws(source):
-        message = f"{serve.predictor.path} imports boto3, but the API is granted nothing; say what it needs in deploy.permissions"
+    asking = next((module.path for module in modules if asks_aws(module.source)), None)
+    if asking is not None:
+        message = f"{asking} imports boto3, but the API is granted nothing; say what it needs in deploy.permissions"
         yield spec.problem("predictor.path", "deploy.nothing_granted", message, severity="warning")

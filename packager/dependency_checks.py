@@ -9,6 +9,7 @@ from packager.dependencies import INSTALLERS, names_of_files
 from packager.fault import Fault
 from packager.images import FLAVOURS, pins, python_version
 from packager.imported import not_brought, not_installed
+from packager.own_modules import importable, own_modules
 from packager.project_folder import Project
 from packager.requirement_pins import Pin, conflicts
 from packager.spec import ApiSpec
@@ -74,15 +75,19 @@ def imports_are_installed(api: ApiSpec, project: Project) -> Iterator[Fault]:
     predictor = api.serve.predictor
     flavour = FLAVOURS.get((predictor.type, api.serve.accelerator))
     installed = frozenset[str]() if flavour is None else frozenset(pins(flavour)) | flavour.brings
-    source, own = _bytes(project, predictor.path), _own_modules(api, project)
-    if (project.root / REQUIREMENTS).is_file():
-        found, unless = not_brought(source, _text(project, REQUIREMENTS), installed, own), " unless another package brings it"
-    else:
-        found, unless = not_installed(source, installed, own), ""
-    for line, name, distribution in found:
-        message = f"{name} was in Cortex's images and is not in this one{unless}; list {distribution} in requirements.txt"
-        needs = ("predictor.type", "predictor.path", "compute")
-        yield Fault("", "cxpack.import_not_installed", message, needs, "warning", str(project.shown / predictor.path), line)
+    own, said = importable(predictor, project), set[str]()
+    for module in own_modules(predictor, project):
+        if (project.root / REQUIREMENTS).is_file():
+            text, unless = _text(project, REQUIREMENTS), " unless another package brings it"
+            found = not_brought(module.source, text, installed, own)
+        else:
+            found, unless = not_installed(module.source, installed, own), ""
+        for line, name, distribution in found:
+            if distribution not in said:
+                said.add(distribution)
+                message = f"{name} was in Cortex's images and is not in this one{unless}; list {distribution} in requirements.txt"
+                needs = ("predictor.type", "predictor.path", "compute")
+                yield Fault("", "cxpack.import_not_installed", message, needs, "warning", str(project.shown / module.path), line)
 
 
 def libraries_are_there(api: ApiSpec, project: Project) -> Iterator[Fault]:
@@ -99,19 +104,16 @@ def nothing_of_cortex_is_called(api: ApiSpec, project: Project) -> Iterator[Faul
     """The predictor does without what only Cortex's containers had: its own code, and packages installed while it runs."""
     if api.serve is None:
         return
-    path = api.serve.predictor.path
-    source, shown = _bytes(project, path), str(project.shown / path)
-    for line, name in imports_of_cortex(source, _own_modules(api, project)):
-        message = f"{name} is the code of Cortex's own containers, which this image does not have; log with the logging module"
-        yield Fault("", "cxpack.import_of_cortex", message, ("predictor.path",), "warning", shown, line)
-    for line, message in installs(source):
-        yield Fault("", "cxpack.installs_when_run", message, ("predictor.path",), "warning", shown, line)
-
-
-def _own_modules(api: ApiSpec, project: Project) -> frozenset[str]:
-    """What can be imported of the project: names of the folder that is on the import path."""
-    path = None if api.serve is None else api.serve.predictor.python_path
-    return frozenset(each.name.removesuffix(".py") for each in (project.root / (path or ".")).glob("*"))
+    own = importable(api.serve.predictor, project)
+    for module in own_modules(api.serve.predictor, project):
+        shown = str(project.shown / module.path)
+        for line, name in imports_of_cortex(module.source, own):
+            message = (
+                f"{name} is the code of Cortex's own containers, which this image does not have; log with the logging module"
+            )
+            yield Fault("", "cxpack.import_of_cortex", message, ("predictor.path",), "warning", shown, line)
+        for line, message in installs(module.source):
+            yield Fault("", "cxpack.installs_when_run", message, ("predictor.path",), "warning", shown, line)
 
 
 def _bytes(project: Project, name: str) -> bytes:

@@ -52,11 +52,21 @@ requirements.txt that bring it. The rest comes along with nearly everything."""
 
 
 class Import(NamedTuple):
-    """An import of a top-level package; `guarded` says that it stands in a `try`: somebody has thought of its lack."""
+    """An import of `module` (`a.b`, empty in `from . import c`), and of what is named of it, so many packages up (0: absolute).
+
+    `guarded` says that it stands in a `try`: somebody has thought of its lack.
+    """
 
     line: int
-    name: str
+    module: str
     guarded: bool
+    members: tuple[str, ...] = ()
+    level: int = 0
+
+    @property
+    def name(self) -> str:
+        """The top-level package, or module; empty for a relative import, which is none of another distribution."""
+        return "" if self.level else self.module.partition(".")[0]
 
 
 @lru_cache(maxsize=64)
@@ -98,8 +108,9 @@ def _below(module: ast.AST) -> Iterator[Import]:
         node, guarded = waiting.pop()
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Import):
-                yield from (Import(child.lineno, alias.name.partition(".")[0], guarded) for alias in child.names)
-            elif isinstance(child, ast.ImportFrom) and not child.level:
-                yield Import(child.lineno, (child.module or "").partition(".")[0], guarded)
+                yield from (Import(child.lineno, alias.name, guarded) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                members = tuple(alias.name for alias in child.names)
+                yield Import(child.lineno, child.module or "", guarded, members, child.level)
             else:
                 waiting.append((child, guarded or isinstance(child, ast.Try)))

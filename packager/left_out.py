@@ -1,9 +1,10 @@
-"""What an API names of its project and its image would lack: the files are there, and are none of those that are packed."""
+"""What an API names or imports of its project and its image would lack: the files are there, and are none that is packed."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from packager.fault import Fault
+from packager.own_modules import Module
 from packager.project import why_left_out
 from packager.spec import ApiSpec
 
@@ -22,5 +23,13 @@ def named_files(api: ApiSpec, packed: Collection[str], root: Path) -> Iterator[F
         yield Fault(FOLDER, "spec.python_path_not_found", _message(str(folder), root))
 
 
-def _message(path: str, root: Path) -> str:
-    return f"{path} would not be in the image, for {why_left_out(root, path)}; move it to a folder that is packed"
+def imported_files(modules: Sequence[Module], packed: Collection[str], root: Path) -> Iterator[Fault]:
+    """A fault for each of a predictor's modules, beside its own, that is not among the paths of the context."""
+    for module in modules[1:]:
+        if f"project/{module.path}" not in packed:
+            message = _message(module.path, root, f", which {module.importer}:{module.line} imports,")
+            yield Fault("predictor.path", "cxpack.import_left_out", message, severity="warning")
+
+
+def _message(path: str, root: Path, clause: str = "") -> str:
+    return f"{path}{clause} would not be in the image, for {why_left_out(root, path)}; move it to a folder that is packed"

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from packager.counted_on import ACCESS_KEY, mentions
 from packager.fault import Fault
 from packager.imported import imports
+from packager.own_modules import Module
 from packager.requirement_pins import names
 from packager.sizes import LambdaSize, Size, Target, memory_mib
 from packager.spec import ApiSpec
@@ -17,40 +18,45 @@ DOWNLOADS = ("sentence-transformers", "tensorflow-hub", "transformers")
 NAMES: Mapping[Target, str] = {"lambda": "Lambda", "ecs": "ECS", "sagemaker": "SageMaker"}
 
 
-def little_memory(api: ApiSpec, size: Size, source: bytes, requirements: str) -> Iterator[Fault]:
+def little_memory(api: ApiSpec, size: Size, modules: Sequence[Module], requirements: str) -> Iterator[Fault]:
     """Without `mem`, Cortex let an API have what its machine had left; here it gets the least that starts such an API."""
     memory = memory_mib(size)
     if memory is None or memory >= ENOUGH_MIB or api.compute.mem_mib or api.deploy.memory_mb:
         return
-    heavy = _first(HEAVY, source, requirements)
+    heavy = _first(HEAVY, modules, requirements)
     if heavy is not None:
         where = "compute.mem or deploy.memory" if isinstance(size, LambdaSize) else "compute.mem"
         message = f"asks for no mem, and gets {size}; Cortex set no limit then, and {heavy} needs more: say how much in {where}"
         yield Fault("compute", "deploy.little_memory", message, severity="warning")
 
 
-def little_storage(api: ApiSpec, size: Size, source: bytes, requirements: str) -> Iterator[Fault]:
+def little_storage(api: ApiSpec, size: Size, modules: Sequence[Module], requirements: str) -> Iterator[Fault]:
     """On Lambda, /tmp holds what a predictor downloads, and little of it."""
     if not isinstance(size, LambdaSize) or api.deploy.ephemeral_storage_mb is not None:
         return
-    fetches = _first(DOWNLOADS, source, requirements)
+    fetches = _first(DOWNLOADS, modules, requirements)
     if fetches is not None:
         message = f"{fetches} keeps what it downloads in /tmp, which has {size.ephemeral_storage_mb} MB; Cortex set no limit"
         yield Fault("deploy", "deploy.little_storage", f"{message}: say how much in deploy.ephemeral_storage", severity="warning")
 
 
-def _first(distributions: Sequence[str], source: bytes, requirements: str) -> str | None:
+def _first(distributions: Sequence[str], modules: Sequence[Module], requirements: str) -> str | None:
     """The first of the distributions that is imported or required."""
-    used = {name for _, name in names(requirements)} | {each.name.replace("_", "-") for each in imports(source)}
+    used = {name for _, name in names(requirements)} | {
+        each.name.replace("_", "-") for module in modules for each in imports(module.source)
+    }
     return next((name for name in distributions if name in used), None)
 
 
-def access_key(api: ApiSpec, target: Target, source: bytes, variables: Collection[str]) -> Iterator[Fault]:
+def access_key(target: Target, modules: Sequence[Module], variables: Collection[str]) -> Iterator[Fault]:
     """Cortex set the keys of a user; here the API has a role, whose keys ECS and SageMaker hand out by address."""
-    line = None if target == "lambda" or ACCESS_KEY in variables else mentions(source, ACCESS_KEY)
-    if line is not None:
-        place = f"{api.served.predictor.path}:{line} asks for {ACCESS_KEY}, which Cortex set and {NAMES[target]} does not"
-        message = (
-            f"{place}; a boto3 client needs none, for it finds the API's role, and an unsigned one reads public buckets only"
-        )
-        yield Fault("predictor.path", "deploy.access_key", message, severity="warning")
+    if target == "lambda" or ACCESS_KEY in variables:
+        return
+    for module in modules:
+        line = mentions(module.source, ACCESS_KEY)
+        if line is not None:
+            place = f"{module.path}:{line} asks for {ACCESS_KEY}, which Cortex set and {NAMES[target]} does not"
+            message = (
+                f"{place}; a boto3 client needs none, for it finds the API's role, and an unsigned one reads public buckets only"
+            )
+            yield Fault("predictor.path", "deploy.access_key", message, severity="warning")

@@ -1,0 +1,4 @@
+try:
+    from . import extras
+except ImportError:
+    extras = None

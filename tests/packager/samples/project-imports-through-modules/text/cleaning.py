@@ -1,0 +1,3 @@
+import nltk
+
+from . import words

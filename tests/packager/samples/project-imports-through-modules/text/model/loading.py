@@ -1,0 +1,6 @@
+from ..words import any
+from ....beyond import any
+
+
+def load():
+    import sklearn
