@@ -29,7 +29,7 @@ from runtime_handler.models.order import Order
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.source import SourceChanged, SourceError
 from runtime_handler.models.turns import Turns
-from runtime_handler.models.workers import Inline, Job
+from runtime_handler.models.workers import Job
 from runtime_handler.predictors.base import Load as Loader
 
 log = logging.getLogger("cxpack.models")
@@ -51,10 +51,11 @@ class Load:
     The load itself does not hold the model: whoever held it longer than the requests do would break the cache's limit.
     """
 
-    __slots__ = ("done", "error", "order", "waiting")
+    __slots__ = ("begun", "done", "error", "order", "waiting")
 
     def __init__(self, order: Order) -> None:
         self.order = order
+        self.begun = False
         self.done = threading.Event()
         self.waiting: list[lease.Lease] = []
         self.error: ServeError | None = None
@@ -93,9 +94,10 @@ class Loads:
         self.took_ms: dict[ModelId, float] = {}
 
     def start(self, order: Order, request: lease.Lease | None = None, *, here: bool = False) -> Load:
-        """The load of that version: the one in flight, or a new one, run in this thread if it is to be `here`.
+        """The load of that version: the one in flight, or a new one. Its model will be given to `request`, too.
 
-        Its model will be given to `request`, too.
+        If it is to be `here`, this thread runs it, unless another has begun to: a loader that waits for one in the queue may
+        be what keeps the thread busy that would run it.
         """
         with self._lock:
             load = self._flying.get(order.key)
@@ -104,9 +106,11 @@ class Loads:
                 load = self._flying[order.key] = Load(order)
             if request is not None:
                 load.waiting.append(request)
-        if new:
+        if here:
+            self._run(load)
+        elif new:
             try:
-                (Inline() if here else self._pool).submit(lambda: self._run(load))
+                self._pool.submit(lambda: self._run(load))
             except RuntimeError as error:  # the process may have no more threads
                 log.error("%s version %s cannot be loaded now: %s", title(order.key.name), order.key.version, error)
                 self._end(load, NoCapacity(f"nothing can load {title(order.key.name)} now", model=order.key.name))
@@ -143,6 +147,10 @@ class Loads:
         self._footprints.forget(key)
 
     def _run(self, load: Load) -> None:
+        with self._lock:
+            if load.begun:
+                return
+            load.begun = True
         error: ServeError | None = NoCapacity("the load was broken off")
         try:
             try:

@@ -265,6 +265,25 @@ def test_a_loader_may_ask_for_another_model(tmp_path: Path, threads: int, cache:
 
 
 @pytest.mark.timeout(60)
+def test_a_loader_may_ask_for_a_model_that_waits_for_its_own_thread(tmp_path: Path) -> None:
+    """All threads that load may be in loaders that build on one model, behind which it is to be loaded itself."""
+    load = Picky()
+    with workers(1) as pool:
+        manager = a_manager(tmp_path, a_bucket(adapter="a", base="b"), load=load, pool=pool)
+
+        def build(path: Path, name: str) -> object:
+            if name == "adapter":
+                _until(lambda: len(manager._shelf.loads.flying()) == 2)
+                return (load(path, name), manager.get("base").value)
+            return load(path, name)
+
+        manager._shelf.loads._loader = build
+        manager.start()
+        assert manager.get("adapter").value == ("a", "b")
+        assert load.calls == ["a", "b"]
+
+
+@pytest.mark.timeout(60)
 def test_loaders_that_ask_for_each_other_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each gives up in the end; the models have failed, and the start is over."""
     monkeypatch.setattr("runtime_handler.models.misses.LOAD_WAIT_S", 0.2)
