@@ -169,7 +169,7 @@ class Loads:
 
     def _attempt(self, load: Load) -> ServeError | None:
         """Load, and tell the log and the metrics of it; why it could not be loaded."""
-        seen = self._memory.counted(self._footprints.seen(*load.order.name))  # refuses nothing: only its files' size does
+        seen = self._memory.limits.counted(self._footprints.seen(*load.order.name))  # refuses nothing: only its files' size does
         order = load.order = load.order._replace(seen=seen)
         name, version = title(order.key.name), order.key.version
         started, asked_for = time.perf_counter(), bool(load.waiting)

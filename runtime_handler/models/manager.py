@@ -142,8 +142,8 @@ class Manager:
 
     def limit_memory(self, budget: int) -> None:
         """Have loaded models stay within so many bytes from the next load on, if no smaller budget was set."""
-        memory = self._shelf.memory
-        memory.budget = budget if memory.budget is None else min(budget, memory.budget)
+        limits = self._shelf.memory.limits
+        limits.bytes = budget if limits.bytes is None else min(budget, limits.bytes)
 
     def tick(self, *, wait: bool = True) -> float:
         """One refresh step: a scan and the loads that follow, to their end if it is to `wait`. Never raises.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models import lease
 from runtime_handler.models.leaving import Leaving
-from runtime_handler.models.limits import within
+from runtime_handler.models.limits import Limits
 from runtime_handler.models.model import Model, ModelId, TierStatus
 from runtime_handler.models.recency import Recency, next_use
 from runtime_handler.models.resident import Resident
@@ -30,12 +30,12 @@ class MemoryTier:
         evicted: Callable[[ModelId], None] = lambda _: None,
         freed: Callable[[Resident], None] = lambda _: None,
     ) -> None:
-        """`refuses` says that the budget is an order, not an estimate: otherwise a larger model is let in when it is alone.
+        """`refuses` says that the budget is an order, not an estimate (see `Limits`).
 
         `evicted` hears of every model that made room for another, `freed` of every one that was let go of.
         """
         self.table: dict[ModelId, Resident] = {}
-        self._limit, self.budget, self._refuses = limit, budget, refuses
+        self.limits = Limits(limit, budget, setting="cache_bytes", strict=refuses)
         self._clock, self._evicted, self._freed = clock, evicted, freed
         self._leaving = Leaving(clock)
         self._past: dict[ModelId, tuple[int, float | None]] = {}
@@ -55,20 +55,11 @@ class MemoryTier:
         resident.last_access = self._clock()
         return resident.model
 
-    def admit(self, size: int) -> None:
-        """Raises NoCapacity when a model of `size` bytes can never fit."""
-        if self._refuses and self.budget is not None and size > self.budget:
-            raise NoCapacity(f"the model takes {size} bytes, more than the cache_bytes of {self.budget}", retry_after=600)
-
-    def counted(self, size: int) -> int:
-        """What a model of `size` bytes takes of the budget: all of it at most."""
-        return size if self.budget is None else min(size, self.budget)
-
     def has_room(self, size: int) -> bool:
         """Whether a model of `size` bytes fits beside all that is there now."""
         with self._changed:
             self._sweep()
-            return self._fits(self.counted(size))
+            return self._fits(self.limits.counted(size))
 
     def reserve(self, size: int, wait_s: float, *, keep: Collection[ModelId] = (), waiting: Collection[lease.Lease] = ()) -> int:
         """A slot for a model of `size` bytes, evicting others but those to `keep`. Returns a ticket for `install` or `cancel`.
@@ -76,8 +67,8 @@ class MemoryTier:
         Raises NoCapacity when nothing is free after `wait_s` seconds; at once when the model can never fit, or when all
         that is in the way is held by the requests that are `waiting` for this very model.
         """
-        self.admit(size)
-        size = self.counted(size)
+        self.limits.admit(size)
+        size = self.limits.counted(size)
         deadline = time.monotonic() + wait_s
         with self._changed:
             self._waiters += 1
@@ -100,7 +91,7 @@ class MemoryTier:
         """Whether the limits allow a model of `size` bytes beside those to `keep`, if nothing else were loaded."""
         with self._changed:
             kept = [self.table[key].bytes for key in keep if key in self.table]
-        return within(self._limit, self.budget, models=len(kept) + 1, size=sum(kept) + self.counted(size))
+        return self.limits.allow(models=len(kept) + 1, size=sum(kept) + self.limits.counted(size))
 
     def cancel(self, ticket: int) -> None:
         """Give a slot back unused."""
@@ -112,7 +103,7 @@ class MemoryTier:
         """Put a loaded model, which was `seen` to take so many bytes, into its slot, and into the hands of who waits for it."""
         with self._changed:
             reserved = self._reserved.pop(ticket)
-            size = max(reserved, self.counted(seen))
+            size = max(reserved, self.limits.counted(seen))
             self._bytes += size - reserved
             before = self.table.get(model.id)
             resident = Resident(model, size)
@@ -127,7 +118,7 @@ class MemoryTier:
             self._order.add(model.id)
             if before is not None:
                 self._leave(before)
-            while self.budget is not None and self._bytes > self.budget and self._evict((model.id,), lease.held()):
+            while not self.limits.allow(models=0, size=self._bytes) and self._evict((model.id,), lease.held()):
                 pass
             self._changed.notify_all()
             del model, before, resident  # or this frame would hold them when others may evict them already
@@ -144,7 +135,7 @@ class MemoryTier:
     def evict(self, keep: Collection[ModelId]) -> bool:
         """Evict the least recently used model that is free and not to be kept; False when none is, or nothing is limited."""
         with self._changed:
-            return (self._limit, self.budget) != (None, None) and self._evict(keep, lease.held())
+            return (self.limits.models, self.limits.bytes) != (None, None) and self._evict(keep, lease.held())
 
     def last_use(self, key: ModelId) -> tuple[int, float | None]:
         """The order of a version's last use, -1 for none, and its time; remembered when it is not in memory any more."""
@@ -180,7 +171,7 @@ class MemoryTier:
         """How full the tier is, loads in flight and models in use counted."""
         with self._changed:
             self._sweep()
-            return TierStatus(used=self._count(), limit=self._limit, bytes=self._bytes, budget=self.budget)
+            return TierStatus(used=self._count(), limit=self.limits.models, bytes=self._bytes, budget=self.limits.bytes)
 
     def _wake(self) -> None:
         """A request let go of models: some that were leaving may be gone now, and loads that wait may find room."""
@@ -207,7 +198,7 @@ class MemoryTier:
         return len(self.table) + len(self._leaving) + len(self._reserved)
 
     def _fits(self, size: int) -> bool:
-        return within(self._limit, self.budget, models=self._count() + 1, size=self._bytes + size)
+        return self.limits.allow(models=self._count() + 1, size=self._bytes + size)
 
     def _make_room(self, size: int, keep: Collection[ModelId]) -> bool:
         """Evict as few models as are needed, least recently used first; none when that would not be enough."""
@@ -223,7 +214,7 @@ class MemoryTier:
         found = [(key, self.table[key]) for key in {*keep, *held.keys} if key in self.table]
         staying = [resident.bytes for key, resident in found if key in keep or resident.model in held]
         staying += [resident.bytes for resident in self._leaving] + [*self._reserved.values()]
-        return within(self._limit, self.budget, models=len(staying) + 1, size=sum(staying) + size)
+        return self.limits.allow(models=len(staying) + 1, size=sum(staying) + size)
 
     def _evict(self, keep: Collection[ModelId], held: lease.Held) -> bool:
         """Let the least recently used model go; whether there is one to try."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec
-from runtime_handler.errors import NoCapacity, NoRoom
+from runtime_handler.errors import ModelFailed, NoCapacity, NoRoom
 from runtime_handler.memory_limit import memory_left, memory_limit, resident_bytes, room_for_models, share
 from runtime_handler.memory_room import MemoryRoom
 from runtime_handler.models.lease import Lease
@@ -112,6 +112,20 @@ def budget_of(manager: Manager, room: MemoryRoom) -> int:
     budget = manager.cache().memory.budget
     assert budget is not None
     return budget
+
+
+def test_what_memory_has_less_room_for_the_disk_has_more_room_for(tmp_path: Path) -> None:
+    """Files that fit beside those of a full memory come first, also when that turned out smaller: a failed fetch costs nobody."""
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 10 for name in "abc"})
+    manager = a_manager(tmp_path, bucket, disk_cache_bytes=30)
+    manager.limit_memory(26)
+    manager.start()
+    for name in "ab":
+        manager.get(name)
+    bucket.no_gets = 1
+    with pytest.raises(ModelFailed):
+        manager.get("c")
+    assert resident(manager) == ["a/1", "b/1"]
 
 
 def test_a_model_larger_than_an_estimate_has_the_memory_to_itself(tmp_path: Path) -> None:
