@@ -94,7 +94,7 @@ class Admission:
         """
         if not order.evict:
             try:
-                return self._memory.reserve(order.size, 0.0, keep=frozenset(self._memory.table))
+                return self._memory.reserve(order.size, 0.0, evict=False)
             except NoCapacity as full:
                 raise NoCapacity("the model does not fit beside the loaded ones") from full
         if self._memory.holds_beside(order.size, order.keep):

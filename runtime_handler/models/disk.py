@@ -48,7 +48,7 @@ class DiskTier:
         for stored in self._store.enter():
             self._add(stored.name, Entry(stored.folder, stored.files))
             if stored.used is not None:
-                self._memory.remember(stored.name[0], stored.used)
+                self._memory.past.remember(stored.name[0], stored.used)
         with self._lock:
             self._make_room(0, 0)
 

@@ -176,7 +176,7 @@ class Loads:
         try:
             self._load(load)
         except NoCapacity as full:
-            return full
+            return full.with_traceback(None)  # its frames may hold a model that has no room
         except SourceChanged as changed:
             told = "its files were replaced while they were fetched"
             self.failures.add(order.key, order.files.fingerprint, f"{told}: {changed}", told=told, store=True)
@@ -225,7 +225,8 @@ class Loads:
         model = [Model(id=order.key, value=value, fingerprint=order.files.fingerprint)]
         del value  # from here on only the tier holds it, which may let it go before this thread goes on
         with self._lock:
-            self._memory.install(ticket, model.pop(), load.waiting, seen=self._footprints.seen(*order.name))
+            seen = self._footprints.seen(*order.name)
+            self._memory.install(ticket, model.pop(), load.waiting, seen=seen, evict=order.evict)
             load.waiting.clear()
 
     def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ServeError:

@@ -172,6 +172,6 @@ class Shelf:
 
     def _let_go(self, key: ModelId) -> None:
         self.memory.drop(key)
-        self.memory.forget(key)
+        self.memory.past.forget(key)
         self.disk.drop(key)
         self.loads.forget(key)
