@@ -100,8 +100,7 @@ class Admission:
         if self._memory.holds_beside(order.size, order.keep):
             return self._memory.reserve(order.size, order.wait_s, keep=order.keep, waiting=waiting)
         replaced = {order.key} if order.key in self._memory.table else {*order.keep}
-        for key in replaced:
-            self._memory.drop(key)
+        self._memory.give_way(replaced, order.size)
         kept = {*order.keep} - replaced
         return self._memory.reserve(order.size, max(order.wait_s, 1.0), keep=kept, waiting=waiting)
 

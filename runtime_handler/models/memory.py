@@ -21,6 +21,9 @@ Keys = Collection[ModelId]
 Waiting = Collection[lease.Lease]
 
 
+FULL = "the model cache is full of models that requests are using, or that are being loaded"
+
+
 class MemoryTier:
     """Loaded models by id. Reading `table` needs no lock; everything that changes it holds one."""
 
@@ -43,7 +46,7 @@ class MemoryTier:
         self.limits = Limits(limit, budget, setting="cache_bytes", strict=refuses)
         self._clock, self._evicted, self._freed = clock, evicted, freed
         self._leaving = Leaving(clock)
-        self._order: Recency[ModelId] = Recency(self._touched)
+        self._order: Recency[ModelId] = Recency(lambda key: self.table[key].touched if key in self.table else None)
         self._reserved: dict[int, int] = {}
         self._bytes = 0
         self._waiters = 0
@@ -81,7 +84,7 @@ class MemoryTier:
                 while not (self._make_room(size, keep) if evict else self.has_room(size)):
                     remaining = deadline - time.monotonic()
                     if remaining <= 0 or (waiting and not self._reserved and not lease.held(besides=waiting)):
-                        raise NoCapacity("the model cache is full of models that requests are using, or that are being loaded")
+                        raise NoCapacity(FULL)
                     self._changed.wait(min(remaining, 1.0))  # a model that a request only looked for is not announced
             finally:
                 self._waiters -= 1
@@ -140,6 +143,18 @@ class MemoryTier:
                 self._leave(resident)
                 self._changed.notify_all()
             del resident  # as above
+
+    def give_way(self, keys: Keys, size: int) -> None:
+        """Drop versions for a model of `size` bytes that is to take their place.
+
+        Raises NoCapacity, and drops none, when others that cannot leave now would be in its way all the same.
+        """
+        with self._changed:
+            self._sweep()
+            if not self._fits_beside_what_stays(self.limits.counted(size), (), lease.held(), besides=keys):
+                raise NoCapacity(FULL)
+            for key in keys:
+                self.drop(key)
 
     def evict(self, keep: Keys) -> bool:
         """Evict the least recently used model that is free and not to be kept; False when none is, or nothing is limited."""
@@ -211,9 +226,9 @@ class MemoryTier:
                 return False
         return True
 
-    def _fits_beside_what_stays(self, size: int, keep: Keys, held: lease.Held) -> bool:
-        """Whether evictions can make room: told by what must stay, which is little, not by all that may go."""
-        found = [(key, self.table[key]) for key in {*keep, *held.keys} if key in self.table]
+    def _fits_beside_what_stays(self, size: int, keep: Keys, held: lease.Held, besides: Keys = ()) -> bool:
+        """Whether evictions can make room: told by what must stay, but for `besides`: that is little, not all that may go."""
+        found = [(key, self.table[key]) for key in {*keep, *held.keys}.difference(besides) if key in self.table]
         staying = [resident.bytes for key, resident in found if key in keep or resident.model in held]
         staying += [resident.bytes for resident in self._leaving] + [*self._reserved.values()]
         return self.limits.allow(models=len(staying) + 1, size=sum(staying) + size)
@@ -232,6 +247,3 @@ class MemoryTier:
             self._evicted(key)
             self._let_go(victim)
         return True
-
-    def _touched(self, key: ModelId) -> int | None:
-        return self.table[key].touched if key in self.table else None
