@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from errno import EIO
 from pathlib import Path
-from typing import Protocol
 
 from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
 from runtime_handler.importing import describe, user_traceback
@@ -29,20 +28,10 @@ from runtime_handler.models.order import Order
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.source import SourceChanged, SourceError
 from runtime_handler.models.turns import Turns
-from runtime_handler.models.workers import Job
+from runtime_handler.models.workers import Pool
 from runtime_handler.predictors.base import Load as Loader
 
 log = logging.getLogger("cxpack.models")
-
-
-class Pool(Protocol):
-    """Who runs loads: `workers.Workers` or `workers.Inline`."""
-
-    def submit(self, job: Job) -> None:
-        """Run a job, now or soon."""
-
-    def close(self) -> None:
-        """Take no more."""
 
 
 class Load:
@@ -202,21 +191,30 @@ class Loads:
 
     def _load(self, load: Load) -> None:
         order = load.order
+        if self._missing(order) > max(self._memory.status().bytes, self._footprints.grown()):
+            raise self._short(order)  # not even if all others left: so none has to
         with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order))
 
     def _call(self, folder: Path, order: Order) -> object:
         with self._turns.turn():
             self._reclaimer.run()  # what made room is gone for us, and maybe not yet for the kernel
-            size = order.files.bytes
-            while size >= WEIGHTY and size > (left := self._memory_left()):
+            while self._missing(order) > 0:
                 if not (order.evict and self._memory.evict(order.keep)):
-                    raise MemoryError(f"the files take {size} bytes, and the process may take {left:.0f} more")
+                    raise self._short(order)
                 self._reclaimer.run()
-            with self._footprints.measured(*order.name, size):
+            with self._footprints.measured(*order.name, order.files.bytes):
                 value = self._loader(folder, order.key.name)
-            self._reclaimer.read(size)
+            self._reclaimer.read(order.files.bytes)
             return value
+
+    def _missing(self, order: Order) -> float:
+        """Bytes of memory that the process lacks for the files, if they are many."""
+        return order.files.bytes - self._memory_left() if order.files.bytes >= WEIGHTY else 0.0
+
+    def _short(self, order: Order) -> MemoryError:
+        size = order.files.bytes
+        return MemoryError(f"the files take {size} bytes, and the process may take {self._memory_left():.0f} more")
 
     def _install(self, load: Load, ticket: int, value: object) -> None:
         order = load.order

@@ -18,7 +18,7 @@ from runtime_handler.models.catalog import Rules
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
-from runtime_handler.models.loads import Loads, Pool
+from runtime_handler.models.loads import Loads
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.misses import Misses
 from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
@@ -31,7 +31,7 @@ from runtime_handler.models.store import Store
 from runtime_handler.models.tally import Tally
 from runtime_handler.models.updates import Updates
 from runtime_handler.models.version import requested_version
-from runtime_handler.models.workers import Workers
+from runtime_handler.models.workers import Pool, Workers
 from runtime_handler.predictors.base import Load as Loader
 
 FETCHES = 8

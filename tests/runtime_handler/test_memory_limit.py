@@ -201,6 +201,40 @@ def test_idle_models_leave_when_memory_is_short(tmp_path: Path) -> None:
     assert (recorder.count("ModelEviction"), recorder.count("ModelLoadError")) == (1, 0)
 
 
+@pytest.mark.parametrize("room", [None, 80 * MIB])
+def test_files_that_memory_cannot_hold_without_others_either_evict_nobody(tmp_path: Path, room: int | None) -> None:
+    """However often they are asked for, also when they would have all the room by the estimate."""
+    bucket = FakeBucket(Clock(), {**LARGE, "models/large/1/model": "x" * (120 * MIB)})
+    manager = a_small_process(tmp_path, bucket, memory_room=room)
+    for name in "ab":
+        manager.get(name)
+    for _ in range(2):
+        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'large'"):
+            manager.get("large")
+        assert resident(manager) == ["a/1", "b/1"]
+        bucket.clock.sleep(60)
+
+
+def test_models_that_take_more_than_they_count_as_leave_when_memory_is_short(tmp_path: Path) -> None:
+    """What the process has grown by since its first load may be theirs: a model that fits into that is no lost cause."""
+    bucket = FakeBucket(Clock(), {**LARGE, "models/large/1/model": "x" * (40 * MIB)})
+    first = resident_bytes()
+
+    def memory_left() -> float:
+        return first + 110 * MIB - resident_bytes()
+
+    def load(path: Path, name: str) -> bytes:
+        return b"a" * ((40 if name == "large" else 100) * MIB)
+
+    manager = a_manager(tmp_path, bucket, cache=(9, 9), load=load, memory_left=memory_left)
+    manager.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manager._shelf.loads._footprints, "seen", lambda *_: 0)  # as of loads that overlapped
+        manager.get("a")
+        assert manager.get("large").id.name == "large"
+    assert resident(manager) == ["large/1"]
+
+
 def test_models_in_use_stay_when_memory_is_short(tmp_path: Path) -> None:
     """A request keeps what it was given, and another's model is refused until it ends."""
     bucket = FakeBucket(Clock(), LARGE)
