@@ -46,6 +46,16 @@ def test_a_folder_becomes_a_model_and_goes_again(tmp_path: Path) -> None:
             forgotten("m-1")
 
 
+def test_models_that_come_and_go_leave_nothing(tmp_path: Path) -> None:
+    """However many names the platform has had a model under, none is remembered."""
+    manager = a_multi_model_manager(tmp_path)
+    for name in "abc":
+        manager.folders.load(name, a_folder(tmp_path, name))
+        manager.folders.unload(name)
+        manager.tick()
+    assert manager._shelf._pending == set()
+
+
 def test_versions_of_a_folder_are_all_loaded(tmp_path: Path) -> None:
     """A versioned folder is a versioned model; an incomplete version in it is left out."""
     folder = a_folder(tmp_path, "one", **{"1/a.onnx": "v1", "2/a.onnx": "v2", "3/readme.txt": "no"})
