@@ -158,6 +158,8 @@ class Loads:
 
     def _attempt(self, load: Load) -> ServeError | None:
         """Load, and tell the log and the metrics of it; why it could not be loaded."""
+        if self._memory.fingerprint(load.order.key) == load.order.files.fingerprint:
+            return None  # somebody else's load of it ended after this one was found to be needed
         seen = self._memory.limits.counted(self._footprints.seen(*load.order.name))  # refuses nothing: only its files' size does
         order = load.order = load.order._replace(seen=seen)
         name, version = title(order.key.name), order.key.version

@@ -10,6 +10,7 @@ import pytest
 
 from runtime_handler.errors import ModelFailed, ModelLoading, NoCapacity, StartError
 from runtime_handler.lazy_models import LazyModels
+from runtime_handler.models.catalog import Files, Version
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
 from runtime_handler.models.workers import Inline, Job, Workers
@@ -262,6 +263,41 @@ def test_a_loader_may_ask_for_another_model(tmp_path: Path, threads: int, cache:
         get.append(lambda name: models.get(name).value)
         models.start()
         assert models.get("adapter").value == ("adapter", "base")
+
+
+def test_a_model_that_was_loaded_for_another_is_loaded_once(tmp_path: Path) -> None:
+    """What a start was about to load itself, a loader has meanwhile had loaded: there is one of it, not two."""
+    get: list[Callable[[str], object]] = []
+    calls, build = [], adapters({"adapter": "base"}, get)
+
+    def load(path: Path, name: str) -> object:
+        calls.append(name)
+        return [build(path, name)]
+
+    manager = a_manager(tmp_path, a_bucket(adapter="a", base="b"), load=load)
+    get.append(lambda name: manager.get(name).value)
+    manager.start()
+    assert manager.get("adapter").value == [("adapter", manager.get("base").value)]
+    assert calls == ["adapter", "base"]
+
+
+def test_a_model_that_came_while_a_request_looked_for_its_files_is_not_loaded_again(tmp_path: Path) -> None:
+    """Another request's load may end between the look into memory and the order of one's own."""
+    load = Loader()
+    manager = started(a_manager(tmp_path, a_bucket(a="x"), cache=(2, 2), load=load))
+    files, others = manager._shelf.files, [threading.Thread(target=_ask, args=(manager, "a", 1))]
+
+    def late(version: Version) -> Files | None:
+        found = files(version)
+        if others:
+            other = others.pop()
+            other.start()
+            other.join(30)
+        return found
+
+    manager._shelf.files = late  # type: ignore[method-assign]
+    assert _ask(manager, "a", 1) == "x"
+    assert load.calls == ["x"]
 
 
 @pytest.mark.timeout(60)
