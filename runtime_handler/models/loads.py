@@ -193,7 +193,8 @@ class Loads:
 
     def _load(self, load: Load) -> None:
         order = load.order
-        if self._missing(order) > max(self._memory.status().bytes, self._footprints.grown()):
+        missing = self._missing(order)
+        if missing > 0 and missing > max(self._memory.status().bytes, self._footprints.grown()):
             raise self._short(order)  # not even if all others left: so none has to
         with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order))

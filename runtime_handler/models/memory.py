@@ -20,7 +20,6 @@ from runtime_handler.models.resident import Resident
 Keys = Collection[ModelId]
 Waiting = Collection[lease.Lease]
 
-
 FULL = "the model cache is full of models that requests are using, or that are being loaded"
 
 
