@@ -94,15 +94,17 @@ class DiskTier:
                 entry.users -= 1
 
     def drop(self, key: ModelId, *, besides: Collection[str] = ()) -> None:
-        """Remove a version's files, but for those with the fingerprints `besides`. Open files stay readable.
-
-        What the disk does not let us remove goes on counting.
-        """
+        """Remove a version's files, but for those with the fingerprints `besides`; see `discard`."""
         with self._lock:
             for fingerprint in self._contents.get(key, set()).difference(besides):
-                if self._entries[key, fingerprint].users == 0:
-                    with suppress(OSError):
-                        self._remove((key, fingerprint))
+                self.discard((key, fingerprint))
+
+    def discard(self, name: Key) -> None:
+        """Remove files that nobody is loading. Open ones stay readable; what the disk does not let us remove goes on counting."""
+        with self._lock:
+            if name in self._entries and self._entries[name].users == 0:
+                with suppress(OSError):
+                    self._remove(name)
 
     def status(self) -> TierStatus:
         """How full the tier is, downloads in flight counted."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from errno import EIO
 from pathlib import Path
 
-from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
+from runtime_handler.errors import ModelFailed, ModelLoading, NoCapacity, ServeError
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.memory_limit import resident_bytes
 from runtime_handler.metrics.recorder import Recorder
@@ -177,13 +177,14 @@ class Loads:
             return self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
         except MemoryError as short:
             told = "there is not enough memory"
-            self._fail(order, f"MemoryError: {short or told}", told=told, store=False)
-            return NoCapacity(f"there is not enough memory to load {name}", model=order.key.name)
+            log.error("%s version %s cannot be loaded: %s", name, version, describe(short))
+            failed = self._fail(order, describe(short), told=told, store=False)
+            return NoCapacity(f"{told} to load {name}", retry_after=failed.retry_after, model=order.key.name)
         except BaseException as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
             fields = {"traceback": user_traceback(problem)}
             log.error("%s version %s cannot be loaded: %s", name, version, describe(problem), extra=fields)
             if isinstance(problem, OSError) and problem.errno == EIO and order.copied:
-                self._disk.drop(order.key)  # our copy of the files cannot be read: the next attempt fetches another one
+                self._disk.discard(order.name)  # our copy of the files cannot be read: the next attempt fetches another one
             return self._fail(order, describe(problem), told=_told(problem), store=False)
         took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
         self._recorder.record("ModelLoad", took_ms)
@@ -230,7 +231,7 @@ class Loads:
             self._memory.install(ticket, model.pop(), load.waiting, seen=seen, evict=order.evict)
             load.waiting.clear()
 
-    def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ServeError:
+    def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ModelFailed:
         self._recorder.record("ModelLoadError", 1)
         failure = self.failures.add(order.key, order.files.fingerprint, error, told=told, store=store)
         return as_error(order.key, failure, self._clock())

@@ -149,7 +149,9 @@ def test_what_is_left_is_asked_for_loaders_that_read_files_whole(monkeypatch: py
     assert memory_left(spec._replace(accelerator="gpu")) == memory_left(a_spec(type="python")) == math.inf
 
 
-def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_path: Path) -> None:
+def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A load that would end the process is a 503 that says why to whoever runs the API; smaller models go on."""
     bucket = FakeBucket(Clock(), {"models/small/1/model": "s", "models/large/1/model": "x" * (20 * MIB)})
     loads = []
@@ -162,11 +164,30 @@ def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_pat
     manager.start()
     with Lease():
         assert manager.get("small").value == "small"
-        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'large'"):
+        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'large'") as refusal:
             manager.get("large")
     assert loads == ["small"]
+    assert refusal.value.retry_after == 10
     [error] = [status.error for status in manager.status() if status.name == "large"]
     assert error == f"MemoryError: the files take {20 * MIB} bytes, and the process may take {10 * MIB} more"
+    assert f"model 'large' version 1 cannot be loaded: {error}" in caplog.text
+
+
+def test_a_loader_that_runs_out_of_memory_is_told_by_its_own_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Those of numpy's error, say, which is a kind of MemoryError; without words, by its name alone."""
+
+    class ArrayError(MemoryError):
+        def __str__(self) -> str:
+            return "Unable to allocate 8 GiB"
+
+    def load(path: Path, name: str) -> str:
+        raise {"a": ArrayError(), "b": MemoryError()}[name]
+
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name for name in "ab"})
+    manager = a_manager(tmp_path, bucket, load=load)
+    manager.start()
+    assert [status.error for status in manager.status()] == ["ArrayError: Unable to allocate 8 GiB", "MemoryError"]
+    assert "model 'b' version 1 cannot be loaded: MemoryError" in caplog.text
 
 
 LARGE = {f"models/{name}/1/model": name * (20 * MIB) for name in "abc"}

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EIO
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,23 @@ def test_a_version_whose_new_files_fail_again_is_served_from_those_of_before(tmp
     bucket.clock.sleep(60)
     assert manager.get("a", 1).value == "old"
     assert load.calls == ["new", "old"]
+
+
+def test_a_copy_that_cannot_be_read_does_not_take_the_one_of_before_with_it(tmp_path: Path) -> None:
+    """The new files' copy is fetched again; the old ones', which can be read, serve until then."""
+    bucket = a_bucket(a="old", b="b")
+
+    def load(path: Path, name: str) -> str:
+        if (text := (path / "model").read_text()) == "new":
+            raise OSError(EIO, "Input/output error")
+        return text
+
+    manager = started(a_manager(tmp_path, bucket, cache=(1, 3), load=load))
+    manager.get("a")
+    update(manager, bucket, "a", "new")
+    manager.get("b")
+    assert manager.get("a", 1).value == "old"
+    assert bucket.fetched["models/a/model"] == 2
 
 
 def test_files_that_are_replaced_while_they_are_fetched_are_not_fetched_by_every_request(tmp_path: Path) -> None:
