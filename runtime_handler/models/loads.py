@@ -96,7 +96,8 @@ class Loads:
             if request is not None:
                 load.waiting.append(request)
         if here:
-            self._run(load)
+            with self._turns.aside():
+                self._run(load)
         elif new:
             try:
                 self._pool.submit(lambda: self._run(load))
@@ -107,7 +108,8 @@ class Loads:
 
     def wait(self, load: Load, seconds: float) -> bool:
         """Whether a load has ended within so many seconds. A loader that waits for another model lets that be loaded."""
-        return self._turns.wait(load.done, seconds)
+        with self._turns.aside():
+            return load.done.wait(seconds)
 
     def give_up(self, load: Load, request: lease.Lease | None) -> None:
         """Have nothing given to a request that waited long enough."""

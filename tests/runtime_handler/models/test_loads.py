@@ -318,6 +318,28 @@ def test_a_model_that_came_while_a_request_looked_for_its_files_is_not_loaded_ag
     assert load.calls == ["x"]
 
 
+def test_a_loader_that_waits_for_room_lets_the_loads_that_have_it_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load that took the last place in memory must have its turn, before another model can have its place."""
+    monkeypatch.setattr("runtime_handler.models.misses.CAPACITY_WAIT_S", 5.0)
+    bucket = a_bucket(adapter="a", base="b", other="o")
+    with workers() as pool:
+        manager = started(a_manager(tmp_path, bucket, cache=(2, 4), pool=pool))
+        loading, build = threading.Event(), manager._shelf.loads._loader
+
+        def load(path: Path, name: str) -> object:
+            if name != "adapter":
+                return build(path, name)
+            loading.set()
+            _until(lambda: len(manager._shelf.memory._reserved) == 2)
+            return (build(path, name), manager.get("base").value)
+
+        manager._shelf.loads._loader = load
+        asker = threading.Thread(target=lambda: loading.wait(30) and _ask(manager, "other", 1))
+        asker.start()
+        assert _ask(manager, "adapter", 1) == ("a", "b")
+        asker.join(30)
+
+
 @pytest.mark.timeout(60)
 def test_a_loader_may_ask_for_a_model_that_waits_for_its_own_thread(tmp_path: Path) -> None:
     """All threads that load may be in loaders that build on one model, behind which it is to be loaded itself."""
