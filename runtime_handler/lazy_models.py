@@ -6,8 +6,10 @@ constructor that asks for a model itself gets it, as in Cortex, by loading there
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from runtime_handler.errors import ServeError
 from runtime_handler.models import turns
 from runtime_handler.models.model import CacheStatus, Model, Models, ModelStatus
 
@@ -54,9 +56,11 @@ class LazyModels:
         if self._describe is None:
             return plain
         loaded = {(status.name, str(status.version)) for status in self.status() if status.memory}
-        return {
-            f"{name}-{version}": {**self._describe(self._models.get(name, version).value), "timestamp": timestamp}
-            for name, entry in plain.items()
-            for version, timestamp in zip(entry["versions"], entry["timestamps"], strict=True)
-            if (name, version) in loaded
-        }
+        described = {}
+        for name, entry in plain.items():
+            for version, timestamp in zip(entry["versions"], entry["timestamps"], strict=True):
+                if (name, version) in loaded:
+                    with suppress(ServeError):  # a refresh took it meanwhile
+                        value = self._models.get(name, version).value
+                        described[f"{name}-{version}"] = {**self._describe(value), "timestamp": timestamp}
+        return described

@@ -19,6 +19,7 @@ from pathlib import Path
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.lease import Lease
+from runtime_handler.models.limits import Limits
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.order import MEMORY_FACTOR, Order
 
@@ -28,9 +29,7 @@ class Admission:
 
     def __init__(self, memory: MemoryTier, disk: DiskTier) -> None:
         self._memory, self._disk = memory, disk
-        places, resident = disk.status().limit, memory.status().limit
-        self._places = math.inf if places is None else max(0, places - (resident or places))
-        self._bytes = math.inf if disk.budget is None else disk.budget - (memory.budget or math.inf) / MEMORY_FACTOR
+        self._early = self._early_bytes = 0
         self._lock = threading.Lock()
 
     @contextmanager
@@ -42,12 +41,12 @@ class Admission:
         Raises NoCapacity, OSError, SourceChanged and SourceError.
         """
         if (folder := order.in_place) is not None:
-            self._memory.admit(order.size)
+            self._memory.limits.admit(order.size)
             with self._slot(order, waiting) as ticket:
                 yield folder, ticket
             return
-        self._disk.admit(order.files.bytes)
-        self._memory.admit(order.size)
+        self._disk.limits.admit(order.files.bytes)
+        self._memory.limits.admit(order.size)
         ask = cache(order.ask)  # at most one request, however much has to go
         with ExitStack() as held:
             with self._files_first(order.files.bytes) as first:
@@ -63,15 +62,16 @@ class Admission:
     def _files_first(self, size: int) -> Iterator[bool]:
         """Whether files of `size` bytes may be fetched before there is a place in memory; they take spare room until then."""
         with self._lock:
-            first = self._places >= 1 and self._bytes >= size
+            places, room = _spare(self._memory.limits, self._disk.limits)
+            first = self._early < places and self._early_bytes + size <= room
             if first:
-                self._places, self._bytes = self._places - 1, self._bytes - size
+                self._early, self._early_bytes = self._early + 1, self._early_bytes + size
         try:
             yield first
         finally:
             if first:
                 with self._lock:
-                    self._places, self._bytes = self._places + 1, self._bytes + size
+                    self._early, self._early_bytes = self._early - 1, self._early_bytes - size
 
     def _folder_beside_memory(self, order: Order, ask: Callable[[], None], held: ExitStack) -> Path | None:
         """The folder of the files, fetched without touching memory; None when models in memory take all bytes of the disk."""
@@ -94,13 +94,18 @@ class Admission:
         """
         if not order.evict:
             try:
-                return self._memory.reserve(order.size, 0.0, keep=frozenset(self._memory.table))
+                return self._memory.reserve(order.size, 0.0, evict=False)
             except NoCapacity as full:
                 raise NoCapacity("the model does not fit beside the loaded ones") from full
         if self._memory.holds_beside(order.size, order.keep):
             return self._memory.reserve(order.size, order.wait_s, keep=order.keep, waiting=waiting)
         replaced = {order.key} if order.key in self._memory.table else {*order.keep}
-        for key in replaced:
-            self._memory.drop(key)
+        self._memory.give_way(replaced, order.size)
         kept = {*order.keep} - replaced
         return self._memory.reserve(order.size, max(order.wait_s, 1.0), keep=kept, waiting=waiting)
+
+
+def _spare(memory: Limits, disk: Limits) -> tuple[float, float]:
+    """Models, and bytes of files, that the disk has room for beside those of a full memory."""
+    models = math.inf if disk.models is None else disk.models - (memory.models or disk.models)
+    return models, math.inf if disk.bytes is None else disk.bytes - (memory.bytes or math.inf) / MEMORY_FACTOR

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runtime_handler.errors import NoCapacity
 from runtime_handler.models.catalog import Files
-from runtime_handler.models.limits import within
+from runtime_handler.models.limits import Limits
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import ModelId, TierStatus
 from runtime_handler.models.recency import Recency, next_use
@@ -35,7 +35,8 @@ class DiskTier:
     """The versions in the store; those that are in `memory` are not evicted, and uses there count here."""
 
     def __init__(self, store: Store, limit: int | None, budget: int | None, memory: MemoryTier) -> None:
-        self._store, self._limit, self.budget, self._memory = store, limit, budget, memory
+        self.limits = Limits(limit, budget, setting="disk_cache_bytes")
+        self._store, self._memory = store, memory
         self._entries: dict[Key, Entry] = {}
         self._contents: dict[ModelId, set[str]] = {}
         self._order: Recency[Key] = Recency(self._touched)
@@ -47,7 +48,7 @@ class DiskTier:
         for stored in self._store.enter():
             self._add(stored.name, Entry(stored.folder, stored.files))
             if stored.used is not None:
-                self._memory.remember(stored.name[0], stored.used)
+                self._memory.past.remember(stored.name[0], stored.used)
         with self._lock:
             self._make_room(0, 0)
 
@@ -72,11 +73,6 @@ class DiskTier:
         """Whether a version is on disk."""
         return key in self._entries
 
-    def admit(self, size: int) -> None:
-        """Raises NoCapacity when a version of `size` bytes can never fit."""
-        if self.budget is not None and size > self.budget:
-            raise NoCapacity(f"the model takes {size} bytes, more than the disk_cache_bytes of {self.budget}", retry_after=600)
-
     @contextmanager
     def version(
         self, key: ModelId, files: Files, fetch: Callable[[Path], None], ask: Callable[[], None] = lambda: None
@@ -98,21 +94,23 @@ class DiskTier:
                 entry.users -= 1
 
     def drop(self, key: ModelId, *, besides: Collection[str] = ()) -> None:
-        """Remove a version's files, but for those with the fingerprints `besides`. Open files stay readable.
-
-        What the disk does not let us remove goes on counting.
-        """
+        """Remove a version's files, but for those with the fingerprints `besides`; see `discard`."""
         with self._lock:
             for fingerprint in self._contents.get(key, set()).difference(besides):
-                if self._entries[key, fingerprint].users == 0:
-                    with suppress(OSError):
-                        self._remove((key, fingerprint))
+                self.discard((key, fingerprint))
+
+    def discard(self, name: Key) -> None:
+        """Remove files that nobody is loading. Open ones stay readable; what the disk does not let us remove goes on counting."""
+        with self._lock:
+            if name in self._entries and self._entries[name].users == 0:
+                with suppress(OSError):
+                    self._remove(name)
 
     def status(self) -> TierStatus:
         """How full the tier is, downloads in flight counted."""
         with self._lock:
             used = len(self._entries) + len(self._fetching)
-            return TierStatus(used=used, limit=self._limit, bytes=self._bytes(), budget=self.budget)
+            return TierStatus(used=used, limit=self.limits.models, bytes=self._bytes(), budget=self.limits.bytes)
 
     def _hold(self, name: Key) -> Entry | None:
         with self._lock:
@@ -139,7 +137,7 @@ class DiskTier:
                 self._fetching.pop(name, None)
 
     def _reserve(self, name: Key, size: int, ask: Callable[[], None]) -> None:
-        self.admit(size)
+        self.limits.admit(size)
         with self._lock:
             if self._fits(1, size):
                 self._fetching[name] = size
@@ -152,7 +150,7 @@ class DiskTier:
 
     def _fits(self, more: int, size: int) -> bool:
         models = len(self._entries) + len(self._fetching) + more
-        return within(self._limit, self.budget, models=models, size=self._bytes() + size)
+        return self.limits.allow(models=models, size=self._bytes() + size)
 
     def _bytes(self) -> int:
         return sum(entry.files.bytes for entry in self._entries.values()) + sum(self._fetching.values())

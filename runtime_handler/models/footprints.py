@@ -23,6 +23,7 @@ class Footprints:
         self._seen: dict[ModelId, tuple[str, int]] = {}
         self._lock = threading.Lock()
         self._running = self._begun = 0
+        self._least: int | None = None
 
     def seen(self, key: ModelId, fingerprint: str) -> int:
         """The least that a load of these files was seen to take; 0 when none was."""
@@ -36,6 +37,8 @@ class Footprints:
             self._running, self._begun = self._running + 1, self._begun + 1
             alone, number = self._running == 1, self._begun
         before = self._resident() if size >= WEIGHTY else 0
+        if size >= WEIGHTY:
+            self._least = before if self._least is None else min(self._least, before)
         try:
             yield
             if size >= WEIGHTY and alone and number == self._begun:
@@ -44,6 +47,10 @@ class Footprints:
         finally:
             with self._lock:
                 self._running -= 1
+
+    def grown(self) -> int:
+        """How much more the process takes now than it took before a load when that was least."""
+        return self._resident() - self._least if self._least is not None else 0
 
     def forget(self, key: ModelId) -> None:
         """Drop what is known of a version that is gone."""

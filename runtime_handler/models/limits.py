@@ -1,6 +1,27 @@
 """What a cache tier may hold: so many models, and so many bytes."""
 
+from runtime_handler.errors import NoCapacity
 
-def within(limit: int | None, budget: int | None, *, models: int, size: int) -> bool:
-    """Whether so many models, of `size` bytes in all, are within a limit of models and a budget of bytes; None: there is none."""
-    return (limit is None or models <= limit) and (budget is None or size <= budget)
+
+class Limits:
+    """`models` and `bytes` that a tier may hold, None: any number. `setting` is the user's word for the bytes.
+
+    `strict` says that the bytes are an order, not an estimate: otherwise a larger model is let in when it is alone.
+    """
+
+    def __init__(self, models: int | None, bytes: int | None, *, setting: str, strict: bool = True) -> None:
+        self.models, self.bytes = models, bytes
+        self._setting, self._strict = setting, strict
+
+    def admit(self, size: int) -> None:
+        """Raises NoCapacity when a model of `size` bytes can never fit."""
+        if self._strict and self.bytes is not None and size > self.bytes:
+            raise NoCapacity(f"the model takes {size} bytes, more than the {self._setting} of {self.bytes}", retry_after=600)
+
+    def counted(self, size: int) -> int:
+        """What a model of `size` bytes takes of the bytes: all of them at most."""
+        return size if self.bytes is None else min(size, self.bytes)
+
+    def allow(self, *, models: int, size: int) -> bool:
+        """Whether so many models, of `size` bytes in all, may be there."""
+        return (self.models is None or models <= self.models) and (self.bytes is None or size <= self.bytes)

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 from errno import EIO
 from pathlib import Path
-from typing import Protocol
 
-from runtime_handler.errors import ModelLoading, NoCapacity, ServeError
+from runtime_handler.errors import ModelFailed, ModelLoading, NoCapacity, ServeError
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.memory_limit import resident_bytes
 from runtime_handler.metrics.recorder import Recorder
@@ -29,20 +28,10 @@ from runtime_handler.models.order import Order
 from runtime_handler.models.reclaim import Reclaimer
 from runtime_handler.models.source import SourceChanged, SourceError
 from runtime_handler.models.turns import Turns
-from runtime_handler.models.workers import Inline, Job
+from runtime_handler.models.workers import Pool
 from runtime_handler.predictors.base import Load as Loader
 
 log = logging.getLogger("cxpack.models")
-
-
-class Pool(Protocol):
-    """Who runs loads: `workers.Workers` or `workers.Inline`."""
-
-    def submit(self, job: Job) -> None:
-        """Run a job, now or soon."""
-
-    def close(self) -> None:
-        """Take no more."""
 
 
 class Load:
@@ -51,10 +40,11 @@ class Load:
     The load itself does not hold the model: whoever held it longer than the requests do would break the cache's limit.
     """
 
-    __slots__ = ("done", "error", "order", "waiting")
+    __slots__ = ("begun", "done", "error", "order", "waiting")
 
     def __init__(self, order: Order) -> None:
         self.order = order
+        self.begun = False
         self.done = threading.Event()
         self.waiting: list[lease.Lease] = []
         self.error: ServeError | None = None
@@ -93,9 +83,10 @@ class Loads:
         self.took_ms: dict[ModelId, float] = {}
 
     def start(self, order: Order, request: lease.Lease | None = None, *, here: bool = False) -> Load:
-        """The load of that version: the one in flight, or a new one, run in this thread if it is to be `here`.
+        """The load of that version: the one in flight, or a new one. Its model will be given to `request`, too.
 
-        Its model will be given to `request`, too.
+        If it is to be `here`, this thread runs it, unless another has begun to: a loader that waits for one in the queue may
+        be what keeps the thread busy that would run it.
         """
         with self._lock:
             load = self._flying.get(order.key)
@@ -104,9 +95,12 @@ class Loads:
                 load = self._flying[order.key] = Load(order)
             if request is not None:
                 load.waiting.append(request)
-        if new:
+        if here:
+            with self._turns.aside():
+                self._run(load)
+        elif new:
             try:
-                (Inline() if here else self._pool).submit(lambda: self._run(load))
+                self._pool.submit(lambda: self._run(load))
             except RuntimeError as error:  # the process may have no more threads
                 log.error("%s version %s cannot be loaded now: %s", title(order.key.name), order.key.version, error)
                 self._end(load, NoCapacity(f"nothing can load {title(order.key.name)} now", model=order.key.name))
@@ -114,7 +108,8 @@ class Loads:
 
     def wait(self, load: Load, seconds: float) -> bool:
         """Whether a load has ended within so many seconds. A loader that waits for another model lets that be loaded."""
-        return self._turns.wait(load.done, seconds)
+        with self._turns.aside():
+            return load.done.wait(seconds)
 
     def give_up(self, load: Load, request: lease.Lease | None) -> None:
         """Have nothing given to a request that waited long enough."""
@@ -143,6 +138,10 @@ class Loads:
         self._footprints.forget(key)
 
     def _run(self, load: Load) -> None:
+        with self._lock:
+            if load.begun:
+                return
+            load.begun = True
         error: ServeError | None = NoCapacity("the load was broken off")
         try:
             try:
@@ -161,14 +160,16 @@ class Loads:
 
     def _attempt(self, load: Load) -> ServeError | None:
         """Load, and tell the log and the metrics of it; why it could not be loaded."""
-        seen = self._memory.counted(self._footprints.seen(*load.order.name))  # refuses nothing: only its files' size does
+        if self._memory.fingerprint(load.order.key) == load.order.files.fingerprint:
+            return None  # somebody else's load of it ended after this one was found to be needed
+        seen = self._memory.limits.counted(self._footprints.seen(*load.order.name))  # refuses nothing: only its files' size does
         order = load.order = load.order._replace(seen=seen)
         name, version = title(order.key.name), order.key.version
         started, asked_for = time.perf_counter(), bool(load.waiting)
         try:
             self._load(load)
         except NoCapacity as full:
-            return full
+            return full.with_traceback(None)  # its frames may hold a model that has no room
         except SourceChanged as changed:
             told = "its files were replaced while they were fetched"
             self.failures.add(order.key, order.files.fingerprint, f"{told}: {changed}", told=told, store=True)
@@ -178,13 +179,14 @@ class Loads:
             return self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
         except MemoryError as short:
             told = "there is not enough memory"
-            self._fail(order, f"MemoryError: {short or told}", told=told, store=False)
-            return NoCapacity(f"there is not enough memory to load {name}", model=order.key.name)
+            log.error("%s version %s cannot be loaded: %s", name, version, describe(short))
+            failed = self._fail(order, describe(short), told=told, store=False)
+            return NoCapacity(f"{told} to load {name}", retry_after=failed.retry_after, model=order.key.name)
         except BaseException as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
             fields = {"traceback": user_traceback(problem)}
             log.error("%s version %s cannot be loaded: %s", name, version, describe(problem), extra=fields)
             if isinstance(problem, OSError) and problem.errno == EIO and order.copied:
-                self._disk.drop(order.key)  # our copy of the files cannot be read: the next attempt fetches another one
+                self._disk.discard(order.name)  # our copy of the files cannot be read: the next attempt fetches another one
             return self._fail(order, describe(problem), told=_told(problem), store=False)
         took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
         self._recorder.record("ModelLoad", took_ms)
@@ -194,21 +196,31 @@ class Loads:
 
     def _load(self, load: Load) -> None:
         order = load.order
+        missing = self._missing(order)
+        if missing > 0 and missing > max(self._memory.status().bytes, self._footprints.grown()):
+            raise self._short(order)  # not even if all others left: so none has to
         with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order))
 
     def _call(self, folder: Path, order: Order) -> object:
         with self._turns.turn():
             self._reclaimer.run()  # what made room is gone for us, and maybe not yet for the kernel
-            size = order.files.bytes
-            while size >= WEIGHTY and size > (left := self._memory_left()):
+            while self._missing(order) > 0:
                 if not (order.evict and self._memory.evict(order.keep)):
-                    raise MemoryError(f"the files take {size} bytes, and the process may take {left:.0f} more")
+                    raise self._short(order)
                 self._reclaimer.run()
-            with self._footprints.measured(*order.name, size):
+            with self._footprints.measured(*order.name, order.files.bytes):
                 value = self._loader(folder, order.key.name)
-            self._reclaimer.read(size)
+            self._reclaimer.read(order.files.bytes)
             return value
+
+    def _missing(self, order: Order) -> float:
+        """Bytes of memory that the process lacks for the files, if they are many."""
+        return order.files.bytes - self._memory_left() if order.files.bytes >= WEIGHTY else 0.0
+
+    def _short(self, order: Order) -> MemoryError:
+        size = order.files.bytes
+        return MemoryError(f"the files take {size} bytes, and the process may take {self._memory_left():.0f} more")
 
     def _install(self, load: Load, ticket: int, value: object) -> None:
         order = load.order
@@ -217,10 +229,11 @@ class Loads:
         model = [Model(id=order.key, value=value, fingerprint=order.files.fingerprint)]
         del value  # from here on only the tier holds it, which may let it go before this thread goes on
         with self._lock:
-            self._memory.install(ticket, model.pop(), load.waiting, seen=self._footprints.seen(*order.name))
+            seen = self._footprints.seen(*order.name)
+            self._memory.install(ticket, model.pop(), load.waiting, seen=seen, evict=order.evict)
             load.waiting.clear()
 
-    def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ServeError:
+    def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ModelFailed:
         self._recorder.record("ModelLoadError", 1)
         failure = self.failures.add(order.key, order.files.fingerprint, error, told=told, store=store)
         return as_error(order.key, failure, self._clock())

@@ -18,7 +18,7 @@ from runtime_handler.models.catalog import Rules
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.folders import Folders
 from runtime_handler.models.layout import Layout
-from runtime_handler.models.loads import Loads, Pool
+from runtime_handler.models.loads import Loads
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.misses import Misses
 from runtime_handler.models.model import CacheStatus, Model, ModelId, ModelStatus
@@ -31,7 +31,7 @@ from runtime_handler.models.store import Store
 from runtime_handler.models.tally import Tally
 from runtime_handler.models.updates import Updates
 from runtime_handler.models.version import requested_version
-from runtime_handler.models.workers import Workers
+from runtime_handler.models.workers import Pool, Workers
 from runtime_handler.predictors.base import Load as Loader
 
 FETCHES = 8
@@ -142,8 +142,8 @@ class Manager:
 
     def limit_memory(self, budget: int) -> None:
         """Have loaded models stay within so many bytes from the next load on, if no smaller budget was set."""
-        memory = self._shelf.memory
-        memory.budget = budget if memory.budget is None else min(budget, memory.budget)
+        limits = self._shelf.memory.limits
+        limits.bytes = budget if limits.bytes is None else min(budget, limits.bytes)
 
     def tick(self, *, wait: bool = True) -> float:
         """One refresh step: a scan and the loads that follow, to their end if it is to `wait`. Never raises.

@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 _WORTH = 8 << 20
@@ -57,12 +58,10 @@ def _trim() -> None:
 
 
 def _references(value: object) -> Iterator[weakref.ref[Any]]:
-    """Weak references to a value, or to what a plain container holds: loaders like to return dictionaries."""
+    """Weak references to a value, or to some of what a plain container holds: loaders like to return dictionaries."""
     parts: list[object] = [value]
-    if isinstance(value, dict):
-        parts = list(value.values())
-    elif isinstance(value, (list, tuple)):
-        parts = list(value[:100])
+    if isinstance(value, (dict, list, tuple)):
+        parts = list(islice(value.values() if isinstance(value, dict) else value, 100))
     for part in parts:
         with suppress(TypeError):  # numbers, strings, containers
             yield weakref.ref(part)

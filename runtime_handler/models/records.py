@@ -72,6 +72,14 @@ def in_order_of_use(records: Path) -> list[Path]:
     return sorted(times, key=times.__getitem__)
 
 
+def remove_lone_notes(records: Path) -> None:
+    """Remove the notes of uses in a folder that no record lies beside any more."""
+    names = {file.name for file in records.iterdir()}
+    for name in names:
+        if name.endswith(".used") and name.removesuffix(".used") + ".json" not in names:
+            (records / name).unlink(missing_ok=True)
+
+
 def remove_leftovers(root: Path, passing: Iterable[Path], known: Collection[Path]) -> None:
     """Remove what a crash left: all that is in the `passing` folders, and versions' folders that are not `known`."""
     for leftover in chain.from_iterable(folder.iterdir() for folder in passing):

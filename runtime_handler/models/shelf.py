@@ -47,6 +47,7 @@ class Shelf:
                 self.choose(name)
             if load:
                 self._pending |= changed
+            self._pending &= catalog.keys()
             return changed
 
     def clear_disk(self) -> None:
@@ -166,12 +167,12 @@ class Shelf:
                 wanted = {files.fingerprint for files in (version.settled, self.loads.good.get(key)) if files is not None}
                 self.loads.failures.keep(key, wanted)
                 self.disk.drop(key, besides=wanted)
-            self._pending.add(key.name)
+                self._pending.add(key.name)
             if self.latest.get(key.name) != key:
                 self.choose(key.name)
 
     def _let_go(self, key: ModelId) -> None:
         self.memory.drop(key)
-        self.memory.forget(key)
+        self.memory.past.forget(key)
         self.disk.drop(key)
         self.loads.forget(key)

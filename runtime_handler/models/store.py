@@ -43,7 +43,7 @@ class Store:
         self._root = root
         self._ours = [root / ".cxpack" / name for name in ("records", "staging", "locks", "scans")]
         self._records, self._staging, self._locks, self.scans = self._ours
-        self._users = Users(self._locks / "users")
+        self._users, self._moves = Users(self._locks / "users"), self._locks / "moves"
         self._lock = threading.Lock()
 
     def enter(self) -> list[Stored]:
@@ -60,6 +60,7 @@ class Store:
             elif alone:
                 records.remove_record(record)
         if alone:
+            records.remove_lone_notes(self._records)
             records.remove_leftovers(self._root, (self._staging, self.scans), {stored.folder for stored in found})
         self._users.stay()
         return found
@@ -71,7 +72,7 @@ class Store:
     def fetch(self, name: Key, files: Files, fetch: Callable[[Path], None]) -> Path:
         """The folder of a version; `fetch` fills an empty one when it is not there. Raises OSError and what `fetch` raises."""
         with self._lock:
-            if not self._staging.is_dir():  # somebody cleaned up, and took our place with the files
+            if not all(folder.is_dir() for folder in self._ours):  # somebody cleaned up, and took our place with the files
                 self._join()
                 self._users.stay()
         folder, record = self._folder(name), self._record(name)
@@ -84,14 +85,14 @@ class Store:
         """Remove a version's files. Open ones stay readable."""
         records.remove_record(self._record(name))
         folder, trash = self._folder(name), self._staging / os.urandom(8).hex()
-        with self._lock:
-            try:
+        try:
+            with records.exclusive(self._moves):
                 folder.rename(trash)
-            except FileNotFoundError:
-                return
-            with suppress(OSError):  # other versions are in it
-                folder.parent.rmdir()
-                folder.parent.parent.rmdir()
+                with suppress(OSError):  # other versions are in it
+                    folder.parent.rmdir()
+                    folder.parent.parent.rmdir()
+        except FileNotFoundError:
+            return
         records.remove_tree(trash)
 
     def note_use(self, name: Key, at: float) -> None:
@@ -115,7 +116,7 @@ class Store:
             written.write_text(facts)  # now, for it may be what the disk has no room for
             record.unlink(missing_ok=True)
             records.remove_tree(folder)
-            with self._lock:  # or the removal of another version might take the folder's parent
+            with records.exclusive(self._moves):  # or the removal of another version might take the folder's parent
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 staging.rename(folder)
             written.rename(record)

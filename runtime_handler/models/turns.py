@@ -1,6 +1,7 @@
-"""Whose turn it is to call a loader: so many calls run side by side, and one that waits for another model lets others go on.
+"""Whose turn it is to call a loader: so many calls run side by side.
 
-A loader may ask the client for a model that its own builds on. It does so inside its turn, which is then enough for both.
+A loader may ask the client for a model that its own builds on. Until it has that, its turn is somebody else's: the other
+model's loader may need one, and so may those whose end gives the other model its place in memory.
 """
 
 import threading
@@ -24,9 +25,6 @@ class Turns:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Inside the `with` it is this thread's turn."""
-        if inside():
-            yield
-            return
         with self._free:
             _thread.inside = True
             try:
@@ -34,12 +32,16 @@ class Turns:
             finally:
                 _thread.inside = False
 
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        """Whether `event` came within so many seconds; a turn of this thread is somebody else's meanwhile."""
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Inside the `with` a turn that this thread has is somebody else's."""
         if not inside():
-            return event.wait(seconds)
+            yield
+            return
+        _thread.inside = False
         self._free.release()
         try:
-            return event.wait(seconds)
+            yield
         finally:
             self._free.acquire()
+            _thread.inside = True

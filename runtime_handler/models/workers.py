@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from runtime_handler.scheduling import give_way
 from runtime_handler.wakeups import Wakeups
@@ -11,6 +12,16 @@ from runtime_handler.wakeups import Wakeups
 log = logging.getLogger("cxpack.models")
 
 Job = Callable[[], None]
+
+
+class Pool(Protocol):
+    """Who runs jobs: `Workers` or `Inline`."""
+
+    def submit(self, job: Job) -> None:
+        """Run a job, now or soon. Raises RuntimeError when nothing can."""
+
+    def close(self) -> None:
+        """Take no more."""
 
 
 class Workers:

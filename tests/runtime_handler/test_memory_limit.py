@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime_handler.contract import SINGLE_MODEL, ModelPath, ModelsSpec
-from runtime_handler.errors import NoCapacity, NoRoom
+from runtime_handler.errors import ModelFailed, NoCapacity, NoRoom
 from runtime_handler.memory_limit import memory_left, memory_limit, resident_bytes, room_for_models, share
 from runtime_handler.memory_room import MemoryRoom
 from runtime_handler.models.lease import Lease
@@ -114,6 +114,20 @@ def budget_of(manager: Manager, room: MemoryRoom) -> int:
     return budget
 
 
+def test_what_memory_has_less_room_for_the_disk_has_more_room_for(tmp_path: Path) -> None:
+    """Files that fit beside those of a full memory come first, also when that turned out smaller: a failed fetch costs nobody."""
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 10 for name in "abc"})
+    manager = a_manager(tmp_path, bucket, disk_cache_bytes=30)
+    manager.limit_memory(26)
+    manager.start()
+    for name in "ab":
+        manager.get(name)
+    bucket.no_gets = 1
+    with pytest.raises(ModelFailed):
+        manager.get("c")
+    assert resident(manager) == ["a/1", "b/1"]
+
+
 def test_a_model_larger_than_an_estimate_has_the_memory_to_itself(tmp_path: Path) -> None:
     """Files may be larger than what a loader makes of them: nothing but a budget that somebody set refuses them."""
     files = {"models/small/1/model": "s", "models/other/1/model": "o", "models/large/1/model": "x" * 1000}
@@ -135,7 +149,9 @@ def test_what_is_left_is_asked_for_loaders_that_read_files_whole(monkeypatch: py
     assert memory_left(spec._replace(accelerator="gpu")) == memory_left(a_spec(type="python")) == math.inf
 
 
-def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_path: Path) -> None:
+def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A load that would end the process is a 503 that says why to whoever runs the API; smaller models go on."""
     bucket = FakeBucket(Clock(), {"models/small/1/model": "s", "models/large/1/model": "x" * (20 * MIB)})
     loads = []
@@ -148,11 +164,30 @@ def test_files_that_memory_cannot_hold_are_refused_and_the_process_lives(tmp_pat
     manager.start()
     with Lease():
         assert manager.get("small").value == "small"
-        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'large'"):
+        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'large'") as refusal:
             manager.get("large")
     assert loads == ["small"]
+    assert refusal.value.retry_after == 10
     [error] = [status.error for status in manager.status() if status.name == "large"]
     assert error == f"MemoryError: the files take {20 * MIB} bytes, and the process may take {10 * MIB} more"
+    assert f"model 'large' version 1 cannot be loaded: {error}" in caplog.text
+
+
+def test_a_loader_that_runs_out_of_memory_is_told_by_its_own_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Those of numpy's error, say, which is a kind of MemoryError; without words, by its name alone."""
+
+    class ArrayError(MemoryError):
+        def __str__(self) -> str:
+            return "Unable to allocate 8 GiB"
+
+    def load(path: Path, name: str) -> str:
+        raise {"a": ArrayError(), "b": MemoryError()}[name]
+
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name for name in "ab"})
+    manager = a_manager(tmp_path, bucket, load=load)
+    manager.start()
+    assert [status.error for status in manager.status()] == ["ArrayError: Unable to allocate 8 GiB", "MemoryError"]
+    assert "model 'b' version 1 cannot be loaded: MemoryError" in caplog.text
 
 
 LARGE = {f"models/{name}/1/model": name * (20 * MIB) for name in "abc"}
@@ -185,6 +220,35 @@ def test_idle_models_leave_when_memory_is_short(tmp_path: Path) -> None:
             assert manager.get(name).value == name
     assert resident(manager) == ["a/1", "c/1"]
     assert (recorder.count("ModelEviction"), recorder.count("ModelLoadError")) == (1, 0)
+
+
+@pytest.mark.parametrize("room", [None, 80 * MIB])
+def test_files_that_memory_cannot_hold_without_others_either_evict_nobody(tmp_path: Path, room: int | None) -> None:
+    """However often they are asked for, also when they would have all the room by the estimate."""
+    bucket = FakeBucket(Clock(), {**LARGE, "models/large/1/model": "x" * (120 * MIB)})
+    manager = a_small_process(tmp_path, bucket, memory_room=room)
+    for name in "ab":
+        manager.get(name)
+    for _ in range(2):
+        with pytest.raises(NoCapacity, match="there is not enough memory to load model 'large'"):
+            manager.get("large")
+        assert resident(manager) == ["a/1", "b/1"]
+        bucket.clock.sleep(60)
+
+
+def test_models_that_take_more_than_they_count_as_leave_when_memory_is_short(tmp_path: Path) -> None:
+    """What the process has grown by since its first load may be theirs: a model that fits into that is no lost cause."""
+    bucket = FakeBucket(Clock(), {**LARGE, "models/large/1/model": "x" * (40 * MIB)})
+
+    def taken() -> int:
+        return 100 * MIB * (resident(manager) != [])
+
+    manager = a_manager(tmp_path, bucket, cache=(9, 9), load=lambda path, name: name, memory_left=lambda: 110 * MIB - taken())
+    manager._shelf.loads._footprints._resident = taken
+    manager.start()
+    for name in ("a", "large"):
+        assert manager.get(name).value == name
+    assert resident(manager) == ["large/1"]
 
 
 def test_models_in_use_stay_when_memory_is_short(tmp_path: Path) -> None:

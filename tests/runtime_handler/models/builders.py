@@ -8,10 +8,9 @@ from typing import Any
 
 from runtime_handler.contract import ModelPath, ModelsSpec
 from runtime_handler.models.layout import PYTHON, Layout
-from runtime_handler.models.loads import Pool
 from runtime_handler.models.manager import Manager, open_manager
 from runtime_handler.models.shared_scans import Replica
-from runtime_handler.models.workers import Inline
+from runtime_handler.models.workers import Inline, Pool
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, FakePlaces, Recording
 
 

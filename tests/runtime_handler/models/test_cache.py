@@ -491,6 +491,22 @@ def test_an_update_that_does_not_fit_beside_the_latest_version_leaves_that_alone
     assert request(manager, "a", 1) == "new" * 30
 
 
+def test_an_update_that_does_not_fit_beside_what_is_used_leaves_the_old_files_in_place(tmp_path: Path) -> None:
+    """They serve on while a request holds what is in the way; when it has ended, the new files take their place."""
+    bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 40 for name in "ax"})
+    manager = started(tmp_path, bucket, None, cache_bytes=130, disk_cache_bytes=1000)
+    request(manager, "a")
+    with Lease():
+        manager.get("x")
+        bucket.put("models/a/1/model", "A" * 90)
+        for _ in range(3):
+            bucket.clock.sleep(10)
+            manager.tick()
+        assert request(manager, "a") == "a" * 40
+    manager.tick()
+    assert request(manager, "a") == "A" * 90
+
+
 def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) -> None:
     """A cold request for the latest ends at the highest version that can be loaded."""
     bucket, load = a_bucket("a"), Loader()

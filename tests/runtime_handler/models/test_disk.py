@@ -2,7 +2,9 @@
 
 import json
 import resource
+import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,46 @@ def test_a_start_beside_a_process_that_removes_versions(tmp_path: Path) -> None:
     store = Store(tmp_path / "api")
     store._records = Shared(store._records)
     assert len(store.enter()) == 2
+
+
+def test_versions_may_be_removed_while_others_of_the_model_are_written(tmp_path: Path) -> None:
+    """By another process, too: the folders that versions share come and go, and nobody's files are lost with them."""
+
+    def come_and_go(number: int) -> None:
+        store, files = Store(tmp_path), some_files(str(number))
+        store.enter()
+        for _ in range(120):
+            folder = store.fetch((KEY, files.fingerprint), files, fetch(files))
+            assert (folder / "model").read_text() == str(number)
+            store.remove((KEY, files.fingerprint))
+
+    with ThreadPoolExecutor(3) as processes:
+        list(processes.map(come_and_go, range(3)))
+
+
+@pytest.mark.parametrize("folder", ["records", "staging", "locks", "scans"])
+def test_bookkeeping_that_somebody_removes_is_made_again(tmp_path: Path, folder: str) -> None:
+    """Programs that clean temporary folders may take any part of it, and models are fetched all the same."""
+    tier, files = a_tier(tmp_path), some_files()
+    shutil.rmtree(tmp_path / "api" / ".cxpack" / folder)
+    with tier.version(KEY, files, fetch(files)) as whole:
+        assert (whole / "model").read_text() == "x"
+    tier.drop(KEY)
+    assert not whole.exists()
+
+
+def test_a_note_of_uses_goes_with_its_version(tmp_path: Path) -> None:
+    """Also one that a process wrote when another had removed the version, or that a crash has left."""
+    stored(tmp_path)
+    store = Store(tmp_path / "api")
+    store.enter()
+    [record] = (tmp_path / "api" / ".cxpack" / "records").iterdir()
+    store.note_use((KEY, some_files().fingerprint), 7.0)
+    store.note_use((ModelId("gone", 1), "f"), 7.0)
+    store.leave()
+    [found] = Store(tmp_path / "api").enter()
+    assert found.used == 7.0
+    assert {file.name for file in record.parent.iterdir()} == {record.name, record.with_suffix(".used").name}
 
 
 def test_other_apis_folders_are_left_alone(tmp_path: Path) -> None:

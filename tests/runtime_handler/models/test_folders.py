@@ -13,7 +13,8 @@ from runtime_handler.errors import BadModel, ModelExists, ModelNotFound, NoRoom
 from runtime_handler.models.layout import ONNX, Layout
 from runtime_handler.models.manager import Manager, open_manager
 from runtime_handler.sagemaker import MultiModel
-from tests.runtime_handler.models.builders import Loader
+from tests.runtime_handler.models.builders import Loader, a_manager
+from tests.runtime_handler.models.fakes import Clock, FakeBucket
 
 
 def a_multi_model_manager(store: Path, *, layout: Layout = ONNX, limit: int | None = None) -> Manager:
@@ -45,6 +46,16 @@ def test_a_folder_becomes_a_model_and_goes_again(tmp_path: Path) -> None:
             forgotten("m-1")
 
 
+def test_models_that_come_and_go_leave_nothing(tmp_path: Path) -> None:
+    """However many names the platform has had a model under, none is remembered."""
+    manager = a_multi_model_manager(tmp_path)
+    for name in "abc":
+        manager.folders.load(name, a_folder(tmp_path, name))
+        manager.folders.unload(name)
+        manager.tick()
+    assert manager._shelf._pending == set()
+
+
 def test_versions_of_a_folder_are_all_loaded(tmp_path: Path) -> None:
     """A versioned folder is a versioned model; an incomplete version in it is left out."""
     folder = a_folder(tmp_path, "one", **{"1/a.onnx": "v1", "2/a.onnx": "v2", "3/readme.txt": "no"})
@@ -71,6 +82,25 @@ def test_no_room_evicts_nobody(tmp_path: Path) -> None:
     assert [status.name for status in manager.folders.list()] == ["a"]
     manager.folders.unload("a")
     manager.folders.load("b", a_folder(tmp_path, "two"))
+
+
+def test_a_model_that_turns_out_to_have_no_room_evicts_nobody(tmp_path: Path) -> None:
+    """It is told as having none, and is gone; once there is room, it is loaded. Those that are loaded stay so throughout."""
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model").write_bytes(name.encode() * (17 << 20))
+    store, bucket = tmp_path / "store", FakeBucket(Clock())
+    manager = a_manager(store, bucket, directory=None, load=lambda path, name: b"x" * (60 << 20), memory_room=150 << 20)
+    for name in "ab":
+        manager.folders.load(name, str(tmp_path / name))
+    for _ in range(2):
+        with pytest.raises(NoRoom, match=r"the model was seen to take .* bytes, for which there is no room"):
+            manager.folders.load("c", str(tmp_path / "c"))
+        assert [status.name for status in manager.folders.list()] == ["a", "b"]
+        assert manager.cache().memory.bytes < 150 << 20
+    manager.folders.unload("a")
+    manager.folders.load("c", str(tmp_path / "c"))
+    assert [len(manager.get(name).value) for name in "bc"] == [60 << 20] * 2
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EIO
 from pathlib import Path
 
 import pytest
 
 from runtime_handler.errors import ModelFailed, ModelLoading, NoCapacity, StartError
 from runtime_handler.lazy_models import LazyModels
+from runtime_handler.models.catalog import Files, Version
 from runtime_handler.models.lease import Lease
 from runtime_handler.models.manager import Manager
 from runtime_handler.models.workers import Inline, Job, Workers
@@ -147,6 +149,23 @@ def test_a_version_whose_new_files_fail_again_is_served_from_those_of_before(tmp
     assert load.calls == ["new", "old"]
 
 
+def test_a_copy_that_cannot_be_read_does_not_take_the_one_of_before_with_it(tmp_path: Path) -> None:
+    """The new files' copy is fetched again; the old ones', which can be read, serve until then."""
+    bucket = a_bucket(a="old", b="b")
+
+    def load(path: Path, name: str) -> str:
+        if (text := (path / "model").read_text()) == "new":
+            raise OSError(EIO, "Input/output error")
+        return text
+
+    manager = started(a_manager(tmp_path, bucket, cache=(1, 3), load=load))
+    manager.get("a")
+    update(manager, bucket, "a", "new")
+    manager.get("b")
+    assert manager.get("a", 1).value == "old"
+    assert bucket.fetched["models/a/model"] == 2
+
+
 def test_files_that_are_replaced_while_they_are_fetched_are_not_fetched_by_every_request(tmp_path: Path) -> None:
     """One request finds out; those after it are refused without a download until the store may be asked again."""
     bucket = a_bucket(a="old")
@@ -262,6 +281,82 @@ def test_a_loader_may_ask_for_another_model(tmp_path: Path, threads: int, cache:
         get.append(lambda name: models.get(name).value)
         models.start()
         assert models.get("adapter").value == ("adapter", "base")
+
+
+def test_a_model_that_was_loaded_for_another_is_loaded_once(tmp_path: Path) -> None:
+    """What a start was about to load itself, a loader has meanwhile had loaded: there is one of it, not two."""
+    get: list[Callable[[str], object]] = []
+    calls, build = [], adapters({"adapter": "base"}, get)
+
+    def load(path: Path, name: str) -> object:
+        calls.append(name)
+        return [build(path, name)]
+
+    manager = a_manager(tmp_path, a_bucket(adapter="a", base="b"), load=load)
+    get.append(lambda name: manager.get(name).value)
+    manager.start()
+    assert manager.get("adapter").value == [("adapter", manager.get("base").value)]
+    assert calls == ["adapter", "base"]
+
+
+def test_a_model_that_came_while_a_request_looked_for_its_files_is_not_loaded_again(tmp_path: Path) -> None:
+    """Another request's load may end between the look into memory and the order of one's own."""
+    load = Loader()
+    manager = started(a_manager(tmp_path, a_bucket(a="x"), cache=(2, 2), load=load))
+    files, others = manager._shelf.files, [threading.Thread(target=_ask, args=(manager, "a", 1))]
+
+    def late(version: Version) -> Files | None:
+        found = files(version)
+        if others:
+            other = others.pop()
+            other.start()
+            other.join(30)
+        return found
+
+    manager._shelf.files = late  # type: ignore[method-assign]
+    assert _ask(manager, "a", 1) == "x"
+    assert load.calls == ["x"]
+
+
+def test_a_loader_that_waits_for_room_lets_the_loads_that_have_it_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load that took the last place in memory must have its turn, before another model can have its place."""
+    monkeypatch.setattr("runtime_handler.models.misses.CAPACITY_WAIT_S", 5.0)
+    bucket = a_bucket(adapter="a", base="b", other="o")
+    with workers() as pool:
+        manager = started(a_manager(tmp_path, bucket, cache=(2, 4), pool=pool))
+        loading, build = threading.Event(), manager._shelf.loads._loader
+
+        def load(path: Path, name: str) -> object:
+            if name != "adapter":
+                return build(path, name)
+            loading.set()
+            _until(lambda: len(manager._shelf.memory._reserved) == 2)
+            return (build(path, name), manager.get("base").value)
+
+        manager._shelf.loads._loader = load
+        asker = threading.Thread(target=lambda: loading.wait(30) and _ask(manager, "other", 1))
+        asker.start()
+        assert _ask(manager, "adapter", 1) == ("a", "b")
+        asker.join(30)
+
+
+@pytest.mark.timeout(60)
+def test_a_loader_may_ask_for_a_model_that_waits_for_its_own_thread(tmp_path: Path) -> None:
+    """All threads that load may be in loaders that build on one model, behind which it is to be loaded itself."""
+    load = Picky()
+    with workers(1) as pool:
+        manager = a_manager(tmp_path, a_bucket(adapter="a", base="b"), load=load, pool=pool)
+
+        def build(path: Path, name: str) -> object:
+            if name == "adapter":
+                _until(lambda: len(manager._shelf.loads.flying()) == 2)
+                return (load(path, name), manager.get("base").value)
+            return load(path, name)
+
+        manager._shelf.loads._loader = build
+        manager.start()
+        assert manager.get("adapter").value == ("a", "b")
+        assert load.calls == ["a", "b"]
 
 
 @pytest.mark.timeout(60)

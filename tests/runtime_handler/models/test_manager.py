@@ -18,6 +18,7 @@ from runtime_handler.errors import (
     StartError,
     VersionNotFound,
 )
+from runtime_handler.lazy_models import LazyModels
 from runtime_handler.models.layout import ONNX, TENSORFLOW
 from runtime_handler.models.manager import Manager
 from runtime_handler.models.workers import Inline
@@ -547,6 +548,23 @@ def test_metadata_is_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(manager._shelf.disk, "entries", refreshed)
     assert set(manager.metadata()) == {"a", "b"}
     assert set(manager.metadata()) == {"a", "c"}
+
+
+def test_metadata_leaves_out_a_model_that_goes_while_it_is_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a predictor type tells of its loaded versions is told of those that there still are."""
+    bucket = a_bucket(a__1__model="one", b__1__model="two")
+    manager = started(a_manager(tmp_path, bucket))
+    status = manager.status
+
+    def refreshed() -> object:
+        found = status()
+        bucket.delete("models/b/")
+        poll(manager, bucket, 2)
+        return found
+
+    monkeypatch.setattr(manager, "status", refreshed)
+    models = LazyModels(manager, manager.start, lambda value: {"text": value})
+    assert models.metadata() == {"a-1": {"text": "one", "timestamp": 996_400}}
 
 
 def test_paths_in_one_folder_share_a_listing(tmp_path: Path) -> None:

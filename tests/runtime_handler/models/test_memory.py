@@ -45,12 +45,54 @@ class Cache(RuleBasedStateMachine):
             assert not possible
             assert self.freed == freed
 
+    @rule(size=SIZES)
+    def reserve_without_evictions(self, size: int) -> None:
+        """A slot is granted exactly when there is room for it beside all that is there."""
+        before, freed = self.tier.status(), self.freed
+        possible = before.used < LIMIT and before.bytes + size <= BUDGET
+        try:
+            self.tickets[self.tier.reserve(size, 0.0, evict=False)] = size
+            assert possible
+        except NoCapacity:
+            assert not possible
+        assert self.freed == freed
+
     @precondition(lambda self: self.tickets)
     @rule(key=KEYS)
     def install(self, key: ModelId) -> None:
         ticket, size = self.tickets.popitem()
         self.installed += size
         self.tier.install(ticket, Model(id=key, value=object(), fingerprint="f"))
+
+    @precondition(lambda self: self.tickets)
+    @rule(key=KEYS, seen=SIZES)
+    def install_without_evictions(self, key: ModelId, seen: int) -> None:
+        """What took more than was reserved for it is let in where there is room for that beside all that is there."""
+        ticket, size = self.tickets.popitem()
+        possible = self.tier.status().bytes + max(0, seen - size) <= BUDGET
+        try:
+            self.tier.install(ticket, Model(id=key, value=object(), fingerprint="f"), seen=seen, evict=False)
+            self.installed += max(size, seen)
+            assert possible
+        except NoCapacity:
+            self.tier.cancel(ticket)
+            assert not possible
+
+    @rule(keys=st.sets(KEYS, max_size=2), size=SIZES)
+    def give_way(self, keys: set[ModelId], size: int) -> None:
+        """Versions are dropped exactly when what others hold, and loads in flight, leave room for what takes their place."""
+        held = {id(model) for _, _, model in self.requests}
+        table = {key: resident for key, resident in self.tier.table.items() if key not in keys}
+        kept = [r.bytes for r in (*table.values(), *self.tier._leaving) if id(r.model) in held]
+        possible = len(kept) + len(self.tickets) < LIMIT and sum(kept) + sum(self.tickets.values()) + size <= BUDGET
+        before = dict(self.tier.table)
+        try:
+            self.tier.give_way(keys, size)
+            assert possible
+            assert self.tier.table == table
+        except NoCapacity:
+            assert not possible
+            assert self.tier.table == before
 
     @precondition(lambda self: self.tickets)
     @rule()

@@ -72,6 +72,14 @@ def test_notes_of_models_without_size_do_not_pile_up(collections: list[int]) -> 
     assert len(reclaimer._values) <= 2_500
 
 
+def test_few_of_the_many_parts_of_a_model_are_noted() -> None:
+    """A dictionary of a million vectors is let go of as quickly as any other model."""
+    reclaimer, vectors = Reclaimer(), [Knot() for _ in range(10_000)]
+    for model in (dict(enumerate(vectors)), vectors, tuple(vectors)):
+        reclaimer.freed(model, 1)
+    assert len(reclaimer._values) == 300
+
+
 def test_what_made_room_is_given_back_before_the_next_model_is_loaded(tmp_path: Path) -> None:
     """A load finds the memory that its budget promises: the trim comes before it, not after."""
     bucket = FakeBucket(Clock(), {f"models/{name}/model": "x" * ENOUGH for name in "ab"})
