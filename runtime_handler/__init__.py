@@ -10,7 +10,8 @@ Where to look::
     service.py       composition root: Service.start(), Service.predict(request) -> answer
     calls.py         one request -> one call of predict; batched_calls.py: several requests -> one call
     codec.py         request body -> payload; prediction -> response body
-    asgi.py, app.py  messages in and out; the ASGI callable: routes, readiness, error -> status table
+    asgi.py, app.py  messages in and out; the ASGI callable: routes, readiness
+    answers.py       answers that are ours: error -> status table
     threads.py       the threads that user code runs on, woken by wakeups.py; request_batches.py: which requests share a call
     sagemaker.py     SageMaker's multi-model routes
     status.py        /-/status of one process; replica_status.py: of several

@@ -22,6 +22,7 @@ def main() -> int:
             from runtime_handler.entrypoints.aws_lambda import run as run_lambda
 
             return run_lambda()
+        _end_when_told()
         from runtime_handler.entrypoints.leaving import leave
         from runtime_handler.entrypoints.server import run
 
@@ -29,6 +30,14 @@ def main() -> int:
     except StartError as error:
         sys.stderr.write(f"runtime_handler: {error}\n")
         return 1
+
+
+def _end_when_told() -> None:
+    """Until there is something to end in order: a container's first process is told nothing that it does not ask for."""
+    import signal  # here, for a Lambda function does without
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
 
 
 if __name__ == "__main__":

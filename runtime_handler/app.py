@@ -1,16 +1,16 @@
-"""The ASGI callable that every entry point serves: routes, readiness, admission, and which error has which HTTP status.
+"""The ASGI callable that every entry point serves: routes, readiness, admission.
 
 Plain ASGI, because a framework costs more than most models do: it takes 160 to 240 us a request here, a small model and
 its JSON 6 to 17.
 """
 
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from runtime_handler.admission import Gate, ProcessGate
+from runtime_handler.answers import error_answer, json_answer
 from runtime_handler.asgi import (
     Asgi,
     Begun,
@@ -25,23 +25,11 @@ from runtime_handler.asgi import (
     send_answer,
 )
 from runtime_handler.calls import PredictorFailed
-from runtime_handler.codec import JSON, TEXT, dump_json
-from runtime_handler.errors import (
-    BadModel,
-    BadModelVersion,
-    BadPayload,
-    MissingModelName,
-    ModelExists,
-    ModelNotFound,
-    NoRoom,
-    NotReady,
-    Overloaded,
-    ServeError,
-    Unavailable,
-)
+from runtime_handler.codec import TEXT
+from runtime_handler.errors import NotReady, Overloaded, ServeError
 from runtime_handler.importing import describe, user_traceback
 from runtime_handler.metrics.recorder import Recorder
-from runtime_handler.request import Answer, Headers, Request, log_fields
+from runtime_handler.request import Answer, Request, log_fields
 from runtime_handler.service import Service
 
 if TYPE_CHECKING:
@@ -49,18 +37,6 @@ if TYPE_CHECKING:
 
 Run = Callable[[Request], Awaitable[Answer]]
 """Runs Service.predict where user code may block."""
-
-STATUS: Mapping[type[Exception], int] = {
-    BadPayload: 400,
-    BadModelVersion: 400,
-    MissingModelName: 400,
-    ModelNotFound: 404,
-    Unavailable: 503,
-    BadModel: 400,
-    ModelExists: 409,
-    NoRoom: 507,
-}
-"""The HTTP status of an error: that of its nearest base class; 500 for any other."""
 
 PREDICT_PATHS = ("/", "/predict", "/invocations")
 """Where predictions are made besides the API's own endpoint: Cortex's and SageMaker's paths."""
@@ -231,22 +207,7 @@ def _starting(service: Service) -> NotReady:
     return NotReady(f"{service.spec.name} is starting")
 
 
-def json_answer(status: int, body: Mapping[str, Any], headers: Headers | None = None) -> Answer:
-    """An answer of ours."""
-    return Answer(status, dump_json(body), JSON, headers or [])
-
-
-def error_answer(error: ServeError | PredictorFailed) -> Answer:
-    """The answer that an error stands for."""
-    if isinstance(error, PredictorFailed):
-        return json_answer(500, {"error": "internal server error", "kind": "predictor_error"})
-    status = next((STATUS[base] for base in type(error).__mro__ if base in STATUS), 500)
-    answer = json_answer(status, {"error": error.message, "kind": error.kind, **error.fields})
-    if isinstance(error, Unavailable):
-        answer.headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
-    return answer
-
-
 def _identified(answer: Answer, identity: str) -> Answer:
-    answer.headers.append((b"x-request-id", identity.encode("latin-1")))
+    if all(name != b"x-request-id" for name, _ in answer.headers):  # the user's code may have set one
+        answer.headers.append((b"x-request-id", identity.encode("latin-1")))
     return answer

@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import closing
 from functools import cache
 from typing import Any
 
@@ -107,8 +108,18 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def _read_form(scope: Scope, receive: Receive) -> Any:
-    await NeedsLoop()
-    from python_multipart.exceptions import FormParserError  # here, for only forms need it
+    import asyncio  # here, for only forms need it
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # a loop for the form alone: user code may run one of its own, on this very thread
+        with closing(asyncio.new_event_loop()) as loop:
+            return loop.run_until_complete(_parsed_form(scope, receive))
+    return await _parsed_form(scope, receive)
+
+
+async def _parsed_form(scope: Scope, receive: Receive) -> Any:
+    from python_multipart.exceptions import FormParserError  # as above
     from starlette.formparsers import MultiPartException
     from starlette.requests import ClientDisconnect
     from starlette.requests import Request as StarletteRequest

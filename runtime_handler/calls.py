@@ -92,7 +92,9 @@ def answer_to(error: BaseException, arguments: Mapping[str, Any], request: Reque
     try:
         headers = encoded((error.headers or {}).items())
         check_head(error.status_code, headers)
-        return Answer(error.status_code, str(error.detail).encode(), TEXT, headers)
+        content_type = TEXT if all(name != b"content-type" for name, _ in headers) else None  # theirs
+        headers = [header for header in headers if header[0] != b"content-length"]  # that of the body is sent in any case
+        return Answer(error.status_code, str(error.detail).encode(), content_type, headers)
     except ValueError as reason:
         raise unsendable("the HTTPException that predict raised", reason, request) from error
 

@@ -1,4 +1,4 @@
-"""What can go wrong while an API serves, in the words of the person who can fix it; HTTP numbers live in `app.py`.
+"""What can go wrong while an API serves, in the words of the person who can fix it; HTTP numbers live in `answers.py`.
 
 `kind` is the stable code that callers script against; `fields` go beside it into the JSON body. User code may catch
 these: `VersionNotFound` is a `ModelNotFound`, and every one that a retry can cure is an `Unavailable`.

@@ -81,12 +81,7 @@ def make_handler() -> Handler:
     async def predict(request: Request) -> Answer:
         if refresh is not None:
             refresh.before_request()
-        if _in_a_loop():  # user code that runs a loop of its own could not there, and can everywhere else
-            import asyncio  # loaded by now
-
-            answer = await asyncio.to_thread(service.predict, request)
-        else:
-            answer = service.predict(request)
+        answer = service.predict(request)
         if answer.response is not None:
             await NeedsLoop()
         return answer
@@ -106,9 +101,3 @@ def make_handler() -> Handler:
             recorder.flush()
 
     return handler
-
-
-def _in_a_loop() -> bool:
-    """Whether this thread runs an event loop: a form was read on one."""
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None

@@ -4,7 +4,6 @@ Closing a connection with unread bytes of the request resets it, and the answer 
 sends a large body may finish: most clients read nothing before.
 """
 
-import contextlib
 import selectors
 import socket
 import time
@@ -57,13 +56,15 @@ class Farewell:
             connection.close()
 
     def _read(self, connection: socket.socket) -> None:
-        with contextlib.suppress(BlockingIOError):
-            try:
-                if connection.recv(65536):
-                    self._leaving[connection] = (self._clock() + PATIENCE_S, self._leaving[connection][1])
-                    return
-            except ConnectionError:
-                pass
+        try:
+            came = connection.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:  # the caller is gone: reset, timed out, unreachable
+            came = b""
+        if came:
+            self._leaving[connection] = (self._clock() + PATIENCE_S, self._leaving[connection][1])
+        else:
             self._end(connection)
 
     def _end(self, connection: socket.socket) -> None:

@@ -7,8 +7,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from typing import cast
 
 import orjson  # noqa: F401  from then on `codec` reads every body with it
 import uvicorn
@@ -61,8 +60,12 @@ class Server(uvicorn.Server):
 
 
 def run_process(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. `samples`: this process records what is in flight on the replica."""
-    return _run_on_loop()(_serve(composed, settings, connections, gate, samples=samples))
+    """Serve until SIGTERM or SIGINT; the exit code, with which the process should end.
+
+    `samples`: this process records what is in flight on the replica.
+    """
+    # asyncio.run would wait for what runs on threads, and end requests that are to be counted as given up.
+    return _new_loop().run_until_complete(_serve(composed, settings, connections, gate, samples=samples))
 
 
 async def _serve(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:
@@ -171,9 +174,9 @@ async def _measure(sampler: InFlightSampler) -> None:
         sampler.tick()
 
 
-def _run_on_loop() -> Callable[[Coroutine[Any, Any, int]], int]:
+def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
     except ImportError:  # Windows has none
-        return asyncio.run
-    return uvloop.run  # asyncio.Runner would take its loop, but Neuron's TensorFlow ended with Python 3.10
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -70,8 +70,7 @@ class Supervisor:
             signal.signal(handled, self._on_signal)
         self._selector.register(wake, selectors.EVENT_READ, lambda: wake.recv(4096))
         gc.freeze()  # what is loaded now stays shared with every worker
-        for number in range(self._board.workers):
-            self._spawn(number)
+        self._spawn_all()
         flushes = Flushes(self._composed.recorder.flush)
         sampler = InFlightSampler(self._board.in_flight, self._composed.recorder, flushes.begin)
         next_sample = time.monotonic() + 1
@@ -116,6 +115,14 @@ class Supervisor:
             for worker in self._workers.values():
                 os.kill(worker.pid, signal.SIGKILL)
 
+    def _spawn_all(self) -> None:
+        try:
+            for number in range(self._board.workers):
+                self._spawn(number)
+        except OSError as error:  # the system has no room for them
+            log.error("the %d processes of this replica could not be started: %s", self._board.workers, error)
+            self._stop(exit_code=1)
+
     def _spawn(self, number: int) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # A signal between fork and the worker's own handlers would run ours, in the wrong process, and be lost.
@@ -137,22 +144,22 @@ class Supervisor:
 
     def _become_worker(self, number: int, ours: socket.socket, channel: socket.socket) -> int:
         """What the forked process does instead of returning from `_spawn`."""
-        signal.set_wakeup_fd(-1)
-        for handled in HANDLED:
-            signal.signal(handled, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-        # A copy that stays open here would keep a caller waiting after its connection is closed.
-        self._selector.close()
-        for end in (ours, *(worker.channel for worker in self._workers.values())):
-            end.close()
-        self._door.forget()
-        self._dispatcher.close()
-        self._farewell.forget()
-        self._composed.recorder.forget()
-        gate = WorkerGate(self._board, number, self._limit)
-        siblings = Siblings(self._board, number, self._mailboxes, self._composed.service)
-        connections = Handed(channel, self._board, number, siblings)
         try:
+            signal.set_wakeup_fd(-1)
+            for handled in HANDLED:
+                signal.signal(handled, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+            # A copy that stays open here would keep a caller waiting after its connection is closed.
+            self._selector.close()
+            for end in (ours, *(worker.channel for worker in self._workers.values())):
+                end.close()
+            self._door.forget()
+            self._dispatcher.close()
+            self._farewell.forget()
+            self._composed.recorder.forget()
+            gate = WorkerGate(self._board, number, self._limit)
+            siblings = Siblings(self._board, number, self._mailboxes, self._composed.service)
+            connections = Handed(channel, self._board, number, siblings)
             return run_process(self._composed, self._settings, connections, gate, samples=False)
         except BaseException:  # the process ends here, whatever it was: its parent's stack is no place to unwind
             log.exception("worker %d ended", number)

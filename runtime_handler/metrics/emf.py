@@ -18,6 +18,8 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 MOST_VALUES = 100
 LARGEST = 2.0**360
 LONGEST_DIMENSION = 1024
+MOST_FRAMES = 32
+"""Sets of series whose lines are remembered: one of a hundred classes takes 60 kB, and each flush may have had others of them."""
 LONGEST_LINE = 4095
 """Bytes, without the newline, that a pipe takes in one piece, whoever else writes to it (PIPE_BUF, pipe(7))."""
 
@@ -48,14 +50,13 @@ def _lines(api: str, numbers: Mapping[Series, Sequence[str]], timestamp_ms: int,
     return lines
 
 
-@lru_cache(1024)
 def dimension_value(text: str) -> str:
     """`text` as CloudWatch accepts a dimension's value: printable ASCII, not empty, of at most 1,024 characters."""
-    printable = "".join(character if character.isprintable() else "?" for character in text)
+    printable = "".join(character if character.isprintable() else "?" for character in text[:LONGEST_DIMENSION])
     return printable.encode("ascii", "backslashreplace").decode()[:LONGEST_DIMENSION].strip() or "(empty)"
 
 
-@lru_cache(1024)
+@lru_cache(MOST_FRAMES)
 def _frames(api: str, present: tuple[Series, ...]) -> list[tuple[str, str, list[tuple[Series, str]]]]:
     """The lines of some series: each has every metric once, and every dimension with one value.
 

@@ -1,8 +1,10 @@
 """The Recorder that writes EMF: values gather until somebody flushes them to a sink."""
 
+import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from runtime_handler.contract import METRICS
@@ -11,11 +13,18 @@ from runtime_handler.metrics.emf import Series, dimension_value, emf_lines
 Sink = Callable[[str], None]
 """Where metric lines go: takes whole lines, each with its newline."""
 
+MOST_WAITING = 1 << 18
+"""Values of a series that wait to be written, more than a process has in the ten seconds between two flushes. Beyond them the
+oldest are lost, as with Docker's log drivers: a line has the time of its flush, which is least true of those.
+"""
 MOST_CLASSES = 100
 MOST_SERIES = 1000
 """Names whose series is remembered; more only cost time."""
 OTHER_CLASS = "__other__"
 """Class that stands for all beyond the first MOST_CLASSES of a process: every class is a metric that costs money."""
+
+
+log = logging.getLogger("cxpack")
 
 
 class EmfRecorder:
@@ -26,7 +35,8 @@ class EmfRecorder:
         self._sink = sink
         self._clock = clock
         self._lock = threading.Lock()
-        self._values: dict[Series, list[float]] = {}
+        self._values: dict[Series, deque[float]] = {}
+        self._lost = 0
         self._series: dict[tuple[object, ...], Series] = {}
         self._classes: set[str] = set()
 
@@ -44,7 +54,8 @@ class EmfRecorder:
                     self._series[named] = series
             values = self._values.get(series)
             if values is None:
-                values = self._values[series] = []
+                values = self._values[series] = deque(maxlen=MOST_WAITING)
+            self._lost += len(values) == MOST_WAITING
             values.append(value)
 
     def withdraw(self, metric: str, **dimensions: str) -> bool:
@@ -60,12 +71,15 @@ class EmfRecorder:
     def forget(self) -> None:
         """Forget what waits to be written: in a forked process it is its parent's, and so may be the lock."""
         self._lock = threading.Lock()
-        self._values = {}
+        self._values, self._lost = {}, 0
 
     def flush(self) -> None:
         """Write everything recorded since the last time."""
         with self._lock:
             values, self._values = self._values, {}
+            lost, self._lost = self._lost, 0
+        if lost:
+            log.warning("%d metric values were lost: standard output took none for too long", lost)
         lines = emf_lines(self._api, values, int(self._clock() * 1000))
         if lines:
             self._sink("\n".join([*lines, ""]))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime_handler.contract import MonitoredType, MonitoringSpec
+from runtime_handler.metrics.emf import LONGEST_DIMENSION
 from runtime_handler.metrics.recorder import Recorder
 
 log = logging.getLogger("cxpack.monitoring")
@@ -49,7 +50,7 @@ def _classification(value: Any, recorder: Recorder) -> None:
     native = _native(value)
     if not isinstance(native, str | int):  # bool is an int
         raise TypeError(f"a classification is a string or an integer, not a {type(native).__name__}")
-    recorder.record("Prediction", 1, Class=str(native))
+    recorder.record("Prediction", 1, Class=str(native)[:LONGEST_DIMENSION])  # all of it would be remembered
 
 
 def _regression(value: Any, recorder: Recorder) -> None:

@@ -140,10 +140,10 @@ def serving(
                     process.wait()
 
 
-def run_to_exit(context: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """A server that is expected to end by itself."""
+def run_to_exit(context: Path, *, launcher: tuple[str, ...] = (), **environment: str) -> "subprocess.CompletedProcess[str]":
+    """A server that is expected to end by itself; `launcher` as for `serving`."""
     return subprocess.run(
-        [sys.executable, "-m", "runtime_handler"],
+        [*launcher, sys.executable, "-m", "runtime_handler"],
         cwd=context,
         env=clean_environment(**{"PORT": str(free_port()), "CXPACK_HOST": "127.0.0.1", **environment}),
         capture_output=True,

@@ -2,13 +2,17 @@
 
 import contextlib
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.runtime_handler.harness import ECHO, Server, a_spec, run_to_exit, serving, write_context
+from tests.runtime_handler.entrypoints.test_server_process import wait_until
+from tests.runtime_handler.harness import ECHO, Server, a_spec, clean_environment, run_to_exit, serving, write_context
 
 PREDICTOR = """
 import os
@@ -108,6 +112,25 @@ def test_sigterm_ends_it_in_order(tmp_path: Path) -> None:
     with serving(write_context(tmp_path, {"predictor.py": ECHO}), arguments=("serve",)) as server:
         assert server.client.post("/iris", json=1).json() == 1
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_may_end_before_it_has_begun(tmp_path: Path, number: signal.Signals) -> None:
+    """Who is told to stop while it imports its libraries stops then, with nothing to say."""
+    context = write_context(tmp_path / "context", {"predictor.py": ECHO})
+    slow = tmp_path / "libraries/orjson.py"
+    slow.parent.mkdir()
+    slow.write_text("import pathlib, time\npathlib.Path('imports').touch()\ntime.sleep(1000)\n")
+    environment = clean_environment(PYTHONPATH=str(slow.parent))
+    command = [sys.executable, "-m", "runtime_handler"]
+    with subprocess.Popen(command, cwd=context, env=environment, stderr=subprocess.PIPE) as process:
+        try:
+            wait_until(context / "imports")
+            process.send_signal(number)
+            assert process.communicate(timeout=30)[1] == b""
+            assert process.returncode == 0
+        finally:
+            process.kill()
 
 
 def test_it_has_as_many_connections_as_the_platform_lets_it_have_files(tmp_path: Path) -> None:

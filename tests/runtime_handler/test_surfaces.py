@@ -38,6 +38,7 @@ HEADS = {
     "status": (1000, "x"),
     "informational": (100, "x"),
     "number": (429, "x", {"Retry-After": 30}),
+    "own type": (400, "[1]", {"Content-Type": "application/json", "Content-Length": "9", "X-Request-Id": "mine"}),
 }
 RETURNS = {
     "empty": Response(status_code=204),
@@ -128,7 +129,7 @@ CORPUS = [
     Case("broken multipart", b"nonsense", "multipart/form-data"),
     *(Case(f"returns {kind}", query=f"kind={kind}") for kind in ("str", "bytes", "none", "nan", "numpy", "empty", *UNSENDABLE)),
     Case("HTTPException", query="kind=http"),
-    *(Case(f"HTTPException {kind}", query=f"kind={kind}") for kind in ("nothing", "unchanged", *UNSENDABLE_HEADS)),
+    *(Case(f"HTTPException {kind}", query=f"kind={kind}") for kind in ("nothing", "unchanged", "own type", *UNSENDABLE_HEADS)),
     Case("own response", query="kind=response"),
     Case("stream", query="kind=stream"),
     Case("exception", query="kind=raise"),
@@ -190,7 +191,11 @@ def test_every_surface_gives_the_same_answer(server: Server, front: httpx.Client
     assert seen(function.request(case.method, "/iris", case.query, case.headers, case.body)) == wanted
 
 
-OTHER_FRONTS = [case for case in CORPUS if case.name in ("json", "query", "raw bytes", "returns bytes", "HTTPException")]
+OTHER_FRONTS = [
+    case
+    for case in CORPUS
+    if case.name in ("json", "query", "raw bytes", "returns bytes", "HTTPException", "HTTPException own type")
+]
 
 
 @pytest.mark.parametrize("event", [rest_api_event, load_balancer_event])
@@ -253,6 +258,17 @@ def test_bodies_that_are_not_plain_json(server: Server, name: str, content_type:
     [case] = [case for case in CORPUS if case.name == name]
     response = ask(server.client, case)
     assert (response.headers["content-type"], response.content) == (content_type, content)
+
+
+def test_headers_of_an_exception_stand_once(server: Server) -> None:
+    """Those that the user's code set are theirs, but for the length, which is that of what is sent."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        head = "POST /iris?kind=own%20type HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        connection.sendall(f"{head}content-length: 2\r\n\r\n{{}}".encode())
+        with connection.makefile("rb") as answer:
+            lines = answer.read().lower().split(b"\r\n")
+    ours = [line for line in lines if line.startswith((b"content-", b"x-request-id"))]
+    assert sorted(ours) == [b"content-length: 3", b"content-type: application/json", b"x-request-id: mine"]
 
 
 @pytest.mark.parametrize(

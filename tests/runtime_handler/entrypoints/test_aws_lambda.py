@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from runtime_handler.entrypoints.aws_lambda import limit_blas_threads
@@ -104,21 +105,27 @@ def test_post_predict_runs_before_the_environment_freezes(tmp_path: Path) -> Non
 
 
 def test_a_form_is_predicted_as_json_is(tmp_path: Path) -> None:
-    """A predictor may run an event loop of its own, although forms are read on one."""
+    """A predictor may run an event loop of its own, and use on it what belongs to the thread that constructed it."""
     predictor = """
-import asyncio
+import asyncio, sqlite3
 
 class PythonPredictor:
     def __init__(self, config):
-        pass
+        self.database = sqlite3.connect(":memory:")
 
     def predict(self, payload):
-        return asyncio.run(self.answer(payload))
+        return asyncio.run(self.answer(payload["x"]))
 
-    async def answer(self, payload):
-        return payload["x"]
+    async def answer(self, x):
+        length = len(x if isinstance(x, str) else await x.read())
+        return self.database.execute("select ?", [length]).fetchone()[0]
 """
+    file = httpx.Request("POST", "http://x", files={"x": b"x" * 1_500_000})  # more than is kept in memory
+    requests = [
+        ("application/json", b'{"x": "1"}'),
+        ("application/x-www-form-urlencoded", b"x=1"),
+        (file.headers["content-type"], file.read()),
+    ]
     with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
-        json_answer = function.request("POST", "/iris", "", JSON, b'{"x": "1"}')
-        form = function.request("POST", "/iris", "", {"content-type": "application/x-www-form-urlencoded"}, b"x=1")
-    assert [(answer.status_code, answer.text) for answer in (json_answer, form)] == [(200, "1"), (200, "1")]
+        answers = [function.request("POST", "/iris", "", {"content-type": kind}, body) for kind, body in requests]
+    assert [(answer.status_code, answer.text) for answer in answers] == [(200, "1"), (200, "1"), (200, "1500000")]

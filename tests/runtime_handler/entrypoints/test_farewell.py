@@ -46,6 +46,24 @@ def test_who_still_sends_may_finish(pair: tuple[socket.socket, socket.socket]) -
     assert caller.recv(10_000) == WORKER_ENDED
 
 
+def test_a_caller_whose_network_is_gone_harms_nobody_else(pair: tuple[socket.socket, socket.socket]) -> None:
+    """What the kernel says of it is the end of its connection, and not of who reads from it."""
+    caller, connection = pair
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 100)
+    connection.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:  # until the caller's window is closed, so that nothing more can be delivered
+            connection.send(b"x" * 1000)
+    caller.recv(60_000)
+    selector = selectors.DefaultSelector()
+    with contextlib.closing(selector):
+        Farewell(selector).refuse(connection)
+        [(key, _)] = selector.select(30)
+        key.data()
+        assert connection.fileno() < 0
+        assert not selector.get_map()
+
+
 def test_patience_has_an_end(pair: tuple[socket.socket, socket.socket]) -> None:
     """Who never stops sending is cut off after a minute."""
     caller, connection = pair

@@ -1,17 +1,21 @@
 """What callers see while a server starts, is full, and stops."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from runtime_handler.contract import MonitoringSpec
+from runtime_handler.contract import ModelPath, ModelsSpec, MonitoringSpec
 from tests.runtime_handler.harness import ECHO, Server, a_spec, clean_environment, free_port, serving, write_context
 
 WAITS = """
@@ -127,24 +131,31 @@ runpy.run_module("runtime_handler", run_name="__main__", alter_sys=True)
 """
 
 
+@contextlib.contextmanager
+def impatient(context: Path, **environment: str) -> Iterator[Server]:
+    """A server whose requests have a fraction of a second to finish after SIGTERM."""
+    (context / "impatient.py").write_text(IMPATIENT)
+    with serving(context, launcher=("sh", "-c", 'exec "$1" impatient.py', "sh"), **environment) as server:
+        yield server
+
+
+def statuses(server: Server) -> Counter[str]:
+    """How often each value of `Code` was recorded."""
+    counted: Counter[str] = Counter()
+    for line in map(json.loads, server.stdout.splitlines()):
+        if "StatusCode" in line:
+            values = line["StatusCode"]
+            counted[line["Code"]] += sum(values) if isinstance(values, list) else values
+    return counted
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_requests_that_outlast_the_grace_are_told_to_come_again(tmp_path: Path, processes: int) -> None:
     """503 and a 5XX each, be it JSON or a form, and the replica ends in order."""
     spec = a_spec(processes_per_replica=processes, threads_per_process=2)
     predictor = WAITS.replace("if payload:", "if not isinstance(payload, str): wait_for(payload['name'])\n        else:")
     context = write_context(tmp_path, {"predictor.py": predictor}, spec)
-    (context / "impatient.py").write_text(IMPATIENT)
-    port = free_port()
-    environment = clean_environment(PORT=str(port), CXPACK_HOST="127.0.0.1")
-    command = [sys.executable, "impatient.py"]
-    with (
-        (tmp_path / "output").open("wb") as output,
-        subprocess.Popen(command, cwd=context, env=environment, stdout=output, stderr=output) as process,
-        concurrent.futures.ThreadPoolExecutor() as pool,
-    ):
-        server = Server(process, f"http://127.0.0.1:{port}", tmp_path)
-        server.wait_for("/-/ready", 200)
-        server.client.close()
+    with impatient(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
         waiting = [
             pool.submit(httpx.post, server.url + "/iris", json="direct", timeout=60, trust_env=False),
             pool.submit(httpx.post, server.url + "/iris", data={"name": "form"}, timeout=60, trust_env=False),
@@ -153,12 +164,59 @@ def test_requests_that_outlast_the_grace_are_told_to_come_again(tmp_path: Path, 
             wait_until(context / f"project/{name}.waiting")
         assert server.stop() == 0
         answers = [future.result() for future in waiting]
+        assert statuses(server) == {"5XX": 2}
+        assert "Traceback" not in server.stderr
     assert [(answer.status_code, answer.json()["kind"]) for answer in answers] == [(503, "worker_ended")] * 2
-    lines = [line for line in (tmp_path / "output").read_text().splitlines() if "StatusCode" in line]
-    values = [json.loads(line)["StatusCode"] for line in lines]
-    assert sum(sum(value) if isinstance(value, list) else value for value in values) == 2
-    assert all('"5XX"' in line for line in lines)
-    assert "Traceback" not in (tmp_path / "output").read_text()
+
+
+STREAMS = WAITS.replace(
+    "return payload",
+    """
+        def parts():
+            yield b"first"
+            wait_for("never")
+        return StreamingResponse(parts()) if query_params else payload
+""",
+).replace("import pathlib", "from starlette.responses import StreamingResponse\nimport pathlib")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("next_length", [4, 100], ids=["a request behind it", "half a request behind it"])
+@pytest.mark.parametrize(("path", "heads"), [("/iris", [b"503"]), ("/iris?stream=1", [b"200"])], ids=["prediction", "stream"])
+def test_what_is_under_way_decides_what_a_caller_is_told(
+    tmp_path: Path, processes: int, next_length: int, path: str, heads: list[bytes]
+) -> None:
+    """503 for the request whose answer has not begun, nothing within one that has; who waits behind it gets no other answer."""
+    context = write_context(tmp_path, {"predictor.py": STREAMS}, a_spec(processes_per_replica=processes, threads_per_process=2))
+    with impatient(context) as server, socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        head = "POST {} HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{}"
+        body = "null" if "stream" in path else '"never"'
+        connection.sendall((head.format(path, len(body), body) + head.format("/iris", next_length, "null")).encode())
+        wait_until(context / "project/never.waiting")
+        assert server.stop() == 0
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+        assert statuses(server) == {"5XX": 1}
+    assert [answer[:3] for answer in received.split(b"HTTP/1.1 ")[1:]] == heads
+    assert received.endswith(b"first\r\n" if "stream" in path else b"}")
+
+
+def test_a_load_that_is_under_way_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """SageMaker waits for a model, and stops the container meanwhile."""
+    predictor = WAITS.replace("self, config", "self, config, python_client")
+    loads = "\n    def load_model(self, model_path):\n        pathlib.Path('loads').touch()\n        time.sleep(1000)\n"
+    spec = a_spec(models=ModelsSpec(paths=(ModelPath(name="one", path="one"),)))
+    context = write_context(tmp_path, {"predictor.py": predictor + loads}, spec)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/weights").touch()
+    environment = {"SAGEMAKER_MULTI_MODEL": "true", "CXPACK_MODEL_STORE": str(tmp_path / "store")}
+    with impatient(context, **environment) as server, concurrent.futures.ThreadPoolExecutor() as pool:
+        model = {"model_name": "a", "url": str(tmp_path / "model")}
+        loading = pool.submit(httpx.post, server.url + "/models", json=model, timeout=60, trust_env=False)
+        wait_until(context / "project/loads")
+        assert server.stop() == 0
+        assert loading.result().status_code == 503
 
 
 FLUSHES_OFTEN = """

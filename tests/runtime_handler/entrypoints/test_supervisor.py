@@ -7,14 +7,14 @@ import os
 import signal
 import socket
 import threading
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from runtime_handler.entrypoints.worker import STUCK_S
-from tests.runtime_handler.entrypoints.test_server_process import WAITS, wait_until
+from tests.runtime_handler.entrypoints.test_server_process import WAITS, statuses, wait_until
 from tests.runtime_handler.harness import ECHO, Server, a_spec, run_to_exit, serving, write_context
 
 WHO = """
@@ -90,7 +90,7 @@ def test_the_request_of_a_killed_worker_is_refused(tmp_path: Path) -> None:
             assert [client.post("/iris", json=0).status_code for _ in range(20)][-1] in (200, 503)
             server.wait_for("/-/ready", 200)
         server.stop()
-        assert status_codes(server)["5XX"] == 1
+        assert statuses(server)["5XX"] == 1
 
 
 def test_a_broken_answer_is_never_completed_by_somebody_else(tmp_path: Path) -> None:
@@ -145,16 +145,36 @@ def test_a_predictor_that_cannot_start_ends_the_replica(tmp_path: Path) -> None:
     assert any("no weights" in message for message in messages)
 
 
+def with_files(most: int) -> tuple[str, ...]:
+    """A launcher of servers that have no more open files."""
+    return ("sh", "-c", f'ulimit -n {most} && exec "$@"', "sh")
+
+
+@contextlib.contextmanager
+def filled(server: Server) -> Iterator[None]:
+    """Callers on all the connections that a server `with_files(64)` can have, and on some that wait."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(90):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+        wait_for_line(server, "could not be accepted")
+        yield
+
+
+def test_a_replica_without_room_for_its_processes_says_so(tmp_path: Path) -> None:
+    """Exit code 1 and a sentence, for the platform to try elsewhere."""
+    spec = a_spec(processes_per_replica=16)
+    ended = run_to_exit(write_context(tmp_path, {"predictor.py": WHO}, spec), launcher=with_files(40))
+    assert ended.returncode == 1
+    assert "the 16 processes of this replica could not be started" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_replica_at_its_limit_of_open_files_goes_on_when_callers_leave(tmp_path: Path) -> None:
     """It says so now and then, and not each time it could look; those who wait are answered when there is room."""
-    few = ("sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
-    with serving(two({"predictor.py": WHO}, tmp_path), launcher=few) as server:
-        with contextlib.ExitStack() as stack:
-            for _ in range(90):
-                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
-            wait_for_line(server, "could not be accepted")
-            last = stack.enter_context(httpx.Client(base_url=server.url, timeout=30, trust_env=False))
-            with pytest.raises(httpx.ReadTimeout):
+    with serving(two({"predictor.py": WHO}, tmp_path), launcher=with_files(64)) as server:
+        with filled(server):
+            last = httpx.Client(base_url=server.url, timeout=30, trust_env=False)
+            with last, pytest.raises(httpx.ReadTimeout):
                 last.get("/ping", timeout=0.5)
         assert httpx.get(server.url + "/ping", timeout=30, trust_env=False).status_code == 200
         assert len(workers_of(server)) == 2
@@ -183,8 +203,7 @@ class PythonPredictor:
 
 def test_a_worker_with_too_many_open_files_leaves_new_connections_to_others(tmp_path: Path) -> None:
     """Its callers are answered by another process, or told to come again when there is none; afterwards all is as before."""
-    few = ("sh", "-c", 'ulimit -n 256 && exec "$@"', "sh")
-    with serving(two({"predictor.py": LEAKS}, tmp_path), launcher=few) as server, contextlib.ExitStack() as stack:
+    with serving(two({"predictor.py": LEAKS}, tmp_path), launcher=with_files(256)) as server, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(httpx.Client(base_url=server.url, timeout=10, trust_env=False)) for _ in range(8)]
         lines = {client.post("/iris", json=0).json()["pid"]: client for client in clients}
         assert len(lines) == 2
@@ -203,12 +222,8 @@ def test_a_worker_with_too_many_open_files_leaves_new_connections_to_others(tmp_
 
 def test_a_worker_that_cannot_be_replaced_at_once_is_replaced_later(tmp_path: Path) -> None:
     """A system without room for a new process costs the replica that process, for as long as it lasts, and not the replica."""
-    few = ("sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
-    with serving(two({"predictor.py": WHO}, tmp_path), launcher=few) as server:
-        with contextlib.ExitStack() as stack:
-            for _ in range(90):
-                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
-            wait_for_line(server, "could not be accepted")
+    with serving(two({"predictor.py": WHO}, tmp_path), launcher=with_files(64)) as server:
+        with filled(server):
             os.kill(children(server.process.pid)[0], signal.SIGKILL)
             wait_for_line(server, "could not be started again")
         pause = threading.Event()
@@ -251,16 +266,6 @@ def wait_for_line(server: Server, part: str) -> None:
             return
         pause.wait(0.01)
     raise AssertionError(f"nothing says {part!r}:\n{server.stderr}")
-
-
-def status_codes(server: Server) -> Counter[str]:
-    """How often each value of `Code` was recorded."""
-    counted: Counter[str] = Counter()
-    for line in map(json.loads, server.stdout.splitlines()):
-        if "StatusCode" in line:
-            values = line["StatusCode"]
-            counted[line["Code"]] += sum(values) if isinstance(values, list) else values
-    return counted
 
 
 def children(pid: int) -> list[int]:

@@ -2,14 +2,17 @@
 
 import json
 import math
+import tracemalloc
 from collections import Counter
+from itertools import combinations, islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime_handler.contract import METRICS
 from runtime_handler.metrics.emf import Series, emf_lines
-from runtime_handler.metrics.emf_recorder import MOST_CLASSES, OTHER_CLASS, EmfRecorder
+from runtime_handler.metrics.emf_recorder import MOST_CLASSES, MOST_WAITING, OTHER_CLASS, EmfRecorder
 
 DIMENSIONS = st.dictionaries(st.sampled_from(["Code", "Class"]), st.text(max_size=2000), max_size=1)
 VALUES = st.floats() | st.integers(min_value=-(2**70), max_value=2**70)
@@ -154,3 +157,37 @@ def test_a_value_that_turned_out_otherwise_is_not_written() -> None:
     recorder.flush()
     assert [json.loads(line)["Code"] for line in written] == ["5XX"]
     assert not recorder.withdraw("StatusCode", Code="5XX")
+
+
+def test_of_too_many_values_that_wait_the_oldest_are_lost(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody reads what is written: the memory does not grow for ever, rare values stay, and the log says how many are lost."""
+    written: list[str] = []
+    recorder = EmfRecorder("iris", written.append)
+    recorder.record("ModelLoadError", 1)
+    for number in range(MOST_WAITING + 7):
+        recorder.record("Latency", number)
+    for _ in range(2):
+        recorder.flush()
+    lines = [json.loads(line) for lines in written for line in lines.splitlines()]
+    assert [value for line in lines for value in line["Latency"]] == list(range(7, MOST_WAITING + 7))
+    assert [line["ModelLoadError"] for line in lines if "ModelLoadError" in line] == [1]
+    assert caplog.messages == ["7 metric values were lost: standard output took none for too long"]
+
+
+def test_classes_that_come_in_ever_other_sets_take_no_memory() -> None:
+    """A process that runs for weeks remembers what its flushes repeat, and not each of them."""
+    recorder = EmfRecorder("iris", lambda lines: None)
+    flushes = combinations([f"class {number}" for number in range(40)], 20)
+
+    def flush(count: int) -> None:
+        for classes in islice(flushes, count):
+            for name in classes:
+                recorder.record("Prediction", 1, Class=name)
+            recorder.flush()
+
+    flush(100)
+    tracemalloc.start()
+    flush(200)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 1_000_000

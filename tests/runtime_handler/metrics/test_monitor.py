@@ -69,3 +69,9 @@ def test_monitoring_never_raises(prediction: Any) -> None:
     for model_type in ("classification", "regression"):
         observed(prediction, model_type=model_type)
         observed(prediction, model_type=model_type, key="k")
+
+
+def test_a_long_class_is_cut_before_it_is_remembered() -> None:
+    """A text that a model made is a class, too, and CloudWatch takes no more of it."""
+    [(_, dimensions)] = observed("x" * 100_000, model_type="classification")
+    assert dimensions == {"Class": "x" * 1024}
