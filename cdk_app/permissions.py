@@ -25,19 +25,18 @@ def write_logs(group_arn: str) -> Statement:
 
 
 def read_models(grants: Iterable[S3Grant]) -> Iterable[Statement]:
-    """The objects below each prefix, and the listing of that prefix alone."""
+    """The objects of each grant, and the listings that find them."""
     for grant in grants:
         bucket = f"arn:{Aws.PARTITION}:s3:::{grant.bucket}"
-        yield allow(["s3:GetObject"], [f"{bucket}/{grant.keys}"])
+        yield allow(["s3:GetObject"], [f"{bucket}/{key}" for key in grant.keys])
         yield allow(["s3:ListBucket"], [bucket], _listing(grant))
 
 
 def _listing(grant: S3Grant) -> Mapping[str, Any] | None:
     """With which prefixes the bucket may be listed. A listing of all of it has none, and then there is nothing to compare."""
-    if grant.exact:
-        folder = grant.prefix[: grant.prefix.rfind("/") + 1]
-        return {"StringLike" if folder else "StringLikeIfExists": {"s3:prefix": [grant.prefix, folder]}}
-    return {"StringLike": {"s3:prefix": grant.keys}} if grant.prefix else None
+    if "*" in grant.prefixes:
+        return None
+    return {"StringLikeIfExists" if "" in grant.prefixes else "StringLike": {"s3:prefix": list(grant.prefixes)}}
 
 
 def add_role(
@@ -73,8 +72,9 @@ def granted(api: ManifestApi) -> Iterable[Statement]:
 def accept_grants(role: iam.CfnRole, api: ManifestApi) -> None:
     """Wildcards that are meant: the versions and files of a model are not known beforehand, the rest is the user's word."""
     for grant in api.s3_read:
-        if not grant.exact:
-            accept(role, f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{grant.bucket}/{grant.keys}]", grant.reason)
+        for key in grant.keys:
+            if "*" in key:
+                accept(role, f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::{grant.bucket}/{key}]", grant.reason)
     for permission in api.permissions:
         reason = permission.reason or "Granted by deploy.permissions in cortex.yaml"
         for kind, values in (("Action", permission.actions), ("Resource", permission.resources)):

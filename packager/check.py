@@ -205,7 +205,8 @@ def _rights(api: CheckedApi, modules: Sequence[Module]) -> Iterator[Problem]:
         at = grant.reason
         if at == "predictor.model_path" and at not in spec.places:
             at = "predictor.models.path"  # the other key for the same
-        message = f"grants reading s3://{grant.bucket}/{grant.keys}, because {at} names it"
+        objects = " and ".join(f"s3://{grant.bucket}/{key}" for key in grant.keys)
+        message = f"grants reading {objects}, because {at} names it"
         yield spec.problem(at, "deploy.grant", message, severity="note")
     if grants or spec.deploy.permissions or api.context is None:
         return

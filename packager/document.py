@@ -19,6 +19,8 @@ MAX_DIRECTIVES = 8
 
 
 ONLY_YAML_ENDS = ("\x85", "\u2028", "\u2029")
+COLON = "mapping values are not allowed in this context"
+"""What libyaml says of the next colon after `type:python`, a text that goes on in the next line, and of that in `a: b: c`."""
 
 
 class Document(NamedTuple):
@@ -76,7 +78,7 @@ def _build(text: str, report: Any) -> Node | None:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise Unreadable(_explain(error, text), number(mark.line) if mark else None) from None
+        raise Unreadable(_explain(error, text, number), number(mark.line) if mark else None) from None
     except yaml.YAMLError as error:  # a character that YAML forbids
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise Unreadable(f"is not YAML: {getattr(error, 'reason', error)}", line) from None
@@ -96,11 +98,18 @@ def _numbers(text: str) -> Callable[[int], int]:
     return lambda line: numbers[min(line, len(numbers) - 1)]
 
 
-def _explain(error: Any, text: str) -> str:
-    mark = error.problem_mark
+def _explain(error: Any, text: str, number: Callable[[int], int]) -> str:
+    mark, began = error.problem_mark, error.context_mark
     if mark is not None:
-        line = text.splitlines()[mark.line : mark.line + 1]
-        if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
+        line = "".join(text.splitlines()[mark.line : mark.line + 1])
+        if "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column : mark.column + 1] == "\t":
             return "is indented with a tab, which YAML forbids; use spaces"
-    words = ", ".join(part for part in (error.context, error.problem) if part)
-    return f"is not YAML: {words}"
+    context = error.context
+    if context and mark is not None and began is not None and began.line != mark.line:
+        context += f" that begins in line {number(began.line)}"
+    words = f"is not YAML: {', '.join(part for part in (context, error.problem) if part)}"
+    return (
+        f"{words}; a key ends in a colon and a space, and a text that holds those needs quotes"
+        if error.problem == COLON
+        else words
+    )

@@ -1,11 +1,11 @@
 """What must hold for `deploy.target: sagemaker`; see `rules`. Limits are SageMaker's, from its API reference."""
 
-import json
 from collections.abc import Iterator, Sequence
 
 from packager.endpoints import LEAST_LINEAR_PERCENT, MOST_ROLLOUT_S, MOST_STEP_PERCENT, MOST_WAIT_S, STARTING_S, rollout_s
 from packager.fault import Fault
 from packager.scaling import CANARY
+from packager.secret_references import FEWER, references
 from packager.spec import ApiSpec
 
 PREFIX = "ml."
@@ -52,12 +52,9 @@ def an_endpoint_is_x86(api: ApiSpec) -> Iterator[Fault]:
 
 def an_endpoints_secrets_fit(api: ApiSpec) -> Iterator[Fault]:
     """Their references, never the values, reach the container in one variable."""
-    size = len(json.dumps(dict(api.deploy.secrets), sort_keys=True))
+    size = len(references(api))
     if _on_sagemaker(api) and size > MOST_VARIABLE:
-        message = (
-            f"the references take {size:,} characters, and SageMaker has room for {MOST_VARIABLE:,}; write names "
-            "(ssm:/name, secretsmanager:name) in place of ARNs, or keep several values in one secret"
-        )
+        message = f"the references take {size:,} characters, and SageMaker has room for {MOST_VARIABLE:,}; {FEWER}"
         yield Fault("deploy.secrets", "deploy.endpoint_secrets", message, ("deploy.target",))
 
 

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from packager.endpoints import rollout_s
 from packager.fault import Fault
 from packager.scaling import CANARY
+from packager.secret_references import FEWER, references
 from packager.spec import ApiSpec
 from runtime_handler.contract import METRICS_NAME, SECRETS
 
 MOST_VARIABLES = 4096
-LONGEST_PREFIX = 74
-"""Characters before an API's name in that of its stack, which its metrics carry: project, environment, and a dash after each."""
+LONGEST_PREFIX = 81
+"""Characters before an API's name in that of its stack, which its metrics carry: project (47), environment (32), and two
+dashes."""
 MOST_SHIFT_S = 33 * 3600
 
 
@@ -24,13 +26,10 @@ def secrets_fit(api: ApiSpec) -> Iterator[Fault]:
     """Their references, never the values, are a variable, beside the one with the name of the metrics."""
     if not api.deploy.secrets:
         return
-    references = json.dumps(dict(api.deploy.secrets), sort_keys=True)
-    size = len(json.dumps({METRICS_NAME: "-" * LONGEST_PREFIX + api.name, SECRETS: references}))
+    size = len(json.dumps({METRICS_NAME: "-" * LONGEST_PREFIX + api.name, SECRETS: references(api)}))
     if size > MOST_VARIABLES:
-        message = (
-            f"with their references, the function's variables take {size:,} bytes, and Lambda has room for {MOST_VARIABLES:,}; "
-            "write names (ssm:/name, secretsmanager:name) in place of ARNs, or keep several values in one secret"
-        )
+        room = f"with their references, the function's variables take {size:,} bytes, and Lambda has room for {MOST_VARIABLES:,}"
+        message = f"{room}; {FEWER}"
         yield Fault("deploy.secrets", "deploy.function_secrets", message, ("deploy.target",))
 
 

@@ -2,7 +2,7 @@
 
 Model paths are read by the runtime, as folders unless they are one `.onnx` file; `s3://` strings anywhere in `config` and
 `env`, and `bucket` beside `key` or `prefix` in one map of `config`, are how Cortex's examples tell a predictor where to
-download from. A folder's grant ends in a slash, as Cortex's did: that of `models/text` is none for `models/text-private`.
+download from. What begins alike beside a folder or a file is not granted: `models/text` is no leave for `models/text-private`.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ S3 = "s3://"
 
 def s3_grants(serve: ServeSpec) -> tuple[S3Grant, ...]:
     """The grants of one API, sorted, each once with the first reason found."""
-    grants: dict[tuple[str, str, bool], S3Grant] = {}
+    grants: dict[tuple[str, tuple[str, ...]], S3Grant] = {}
     for grant in _found(serve):
-        grants.setdefault((grant.bucket, grant.prefix, grant.exact), grant)
+        grants.setdefault((grant.bucket, grant.keys), grant)
     return tuple(grants[key] for key in sorted(grants))
 
 
@@ -36,10 +36,17 @@ def _found(serve: ServeSpec) -> Iterator[S3Grant]:
 
 
 def _of_model(path: str, reason: str) -> Iterator[S3Grant]:
-    for grant in _from_text(path, reason):
-        key = grant.prefix.strip("/")
-        exact = key.endswith(".onnx")
-        yield grant._replace(prefix=key if exact or not key else f"{key}/", exact=exact)
+    for bucket, written in _parts(path):
+        key = written.strip("/")
+        if key.endswith(".onnx"):  # which the runtime finds in the listing of the folder that it is in
+            yield S3Grant(bucket, keys=(key,), prefixes=(key, key[: key.rfind("/") + 1]), reason=reason)
+        else:
+            yield _below(bucket, f"{key}/" if key else "", reason)
+
+
+def _below(bucket: str, prefix: str, reason: str) -> S3Grant:
+    """Everything whose key begins with the prefix."""
+    return S3Grant(bucket, keys=(f"{prefix}*",), prefixes=(f"{prefix}*",), reason=reason)
 
 
 def _from_config(value: Any, path: str) -> Iterator[S3Grant]:
@@ -49,9 +56,11 @@ def _from_config(value: Any, path: str) -> Iterator[S3Grant]:
         bucket = value.get("bucket")
         key = value.get("key", value.get("prefix"))
         if isinstance(bucket, str) and bucket and isinstance(key, str):
-            prefix = key.lstrip("/")
-            exact = "key" in value and prefix != "" and not prefix.endswith("/")
-            yield S3Grant(bucket=bucket.removeprefix(S3).rstrip("/"), prefix=prefix, reason=f"{path}.bucket", exact=exact)
+            bucket, key, reason = bucket.removeprefix(S3).rstrip("/"), key.lstrip("/"), f"{path}.bucket"
+            if "key" in value and key and not key.endswith("/"):
+                yield S3Grant(bucket, keys=(key,), prefixes=(key,), reason=reason)
+            else:
+                yield _below(bucket, key, reason)
             value = {name: item for name, item in value.items() if name != "bucket"}  # said, however it is written
         for name, item in value.items():
             yield from _from_config(item, f"{path}.{name}")
@@ -61,10 +70,19 @@ def _from_config(value: Any, path: str) -> Iterator[S3Grant]:
 
 
 def _from_text(text: str, path: str) -> Iterator[S3Grant]:
-    if text.startswith(S3):
-        bucket, _, prefix = text.removeprefix(S3).partition("/")
-        if bucket:
-            yield S3Grant(bucket=bucket, prefix=prefix, reason=path)
+    """A file or a folder, which the text does not tell apart: the object of that key, and those below it."""
+    for bucket, key in _parts(text):
+        if key and not key.endswith("/"):
+            yield S3Grant(bucket, keys=(key, f"{key}/*"), prefixes=(key, f"{key}/*"), reason=path)
+        else:
+            yield _below(bucket, key, path)
+
+
+def _parts(text: str) -> Iterator[tuple[str, str]]:
+    """Bucket and key of an `s3://` text; none of any other."""
+    bucket, _, key = text.removeprefix(S3).partition("/")
+    if text.startswith(S3) and bucket:
+        yield bucket, key
 
 
 def asks_aws(source: bytes) -> bool:

@@ -59,20 +59,16 @@ class Rollout(NamedTuple):
 
 
 class S3Grant(NamedTuple):
-    """Leave to list and read the objects of `bucket` whose key begins with `prefix` (empty: all), and why.
+    """Leave to read objects of `bucket`, and to list it, and why: the reason is the key of cortex.yaml that names them.
 
-    `exact`: the one object of that key. It is found in the listing of its folder, which is allowed with it.
+    `keys` are the objects, `prefixes` what a listing may ask for, both as IAM writes them: a `*` stands for anything. The
+    prefix of a listing of the whole bucket is empty.
     """
 
     bucket: str
-    prefix: str
+    keys: tuple[str, ...]
+    prefixes: tuple[str, ...]
     reason: str
-    exact: bool = False
-
-    @property
-    def keys(self) -> str:
-        """The keys that may be read, as IAM writes them."""
-        return self.prefix if self.exact else f"{self.prefix}*"
 
 
 class Permission(NamedTuple):
@@ -210,7 +206,10 @@ def _api(data: dict[str, Any]) -> ManifestApi:
             "bundle": data["bundle"] and Bundle(**{**data["bundle"], "layers": tuple(data["bundle"]["layers"])}),
             "scaling": Scaling(**data["scaling"]),
             "rollout": Rollout(**data["rollout"]),
-            "s3_read": tuple(S3Grant(**grant) for grant in data["s3_read"]),
+            "s3_read": tuple(
+                S3Grant(**{**grant, "keys": tuple(grant["keys"]), "prefixes": tuple(grant["prefixes"])})
+                for grant in data["s3_read"]
+            ),
             "permissions": tuple(
                 Permission(
                     actions=tuple(permission["actions"]), resources=tuple(permission["resources"]), reason=permission["reason"]

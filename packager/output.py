@@ -7,7 +7,7 @@ that cxpack did not write stay where they are.
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +37,21 @@ def refuse_sources(out: Path, project: Path, contexts: Iterable[BuildContext]) -
                 raise NotOurs(f"{out} holds {name}, which the images need and would then lack; choose another folder with -o")
 
 
-def write_output(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]) -> dict[str, bool]:
+def write_output(out: Path, manifest: Manifest, contexts: Sequence[BuildContext], say: Callable[[str], None]) -> dict[str, bool]:
     """Write the contexts and the manifest into `out`; tells of every API whether its context or its entry changed.
+
+    `say` hears of it when somebody else writes there, who is waited for.
 
     Raises NotOurs when a context would overwrite a folder that no manifest of ours names, OSError when the disk refuses.
     """
-    with alone(out, MANIFEST):
+    with alone(out, MANIFEST, say):
         return _write(out, manifest, contexts)
 
 
 def _write(out: Path, manifest: Manifest, contexts: Sequence[BuildContext]) -> dict[str, bool]:
     before = _entries(_read(out / MANIFEST), out)
     for context in contexts:
-        if context.api not in before and (out / context.api).exists():
+        if context.api not in before and os.path.lexists(out / context.api):
             raise NotOurs(
                 f"{out / context.api} is in the way: cxpack did not write it; move it, or choose another folder with -o"
             )

@@ -9,6 +9,7 @@ from itertools import islice
 from packager import dependency_checks, model_paths
 from packager.context import local_path
 from packager.fault import Fault
+from packager.ignored import no_patterns
 from packager.model_files import model_files
 from packager.predictor_class import Finding, examine, request_arguments
 from packager.project import OutsideProject
@@ -97,6 +98,13 @@ def warmup_file_is_json(api: ApiSpec, project: Project) -> Iterator[Fault]:
         yield Fault("deploy.warmup", "deploy.warmup_not_json", f"{path} is not JSON: {error}")
 
 
+def ignore_files_hold_patterns(_api: ApiSpec, project: Project) -> Iterator[Fault]:
+    """Every line of `.cortexignore` and `.dockerignore` can match something."""
+    for name, line in no_patterns(project.root):
+        message = "is no pattern, and leaves nothing out; correct it, or remove the line"
+        yield Fault("", "cxpack.no_pattern", message, (), "warning", str(project.shown / name), line)
+
+
 def local_models_have_their_layout(api: ApiSpec, project: Project) -> Iterator[Fault]:
     """Local model folders hold models of the API's predictor type."""
     for location in model_paths.locations(api):
@@ -178,6 +186,7 @@ CHECKS: Sequence[Check] = (
     an_endpoint_hands_on_the_body,
     python_path_is_there,
     warmup_file_is_json,
+    ignore_files_hold_patterns,
     local_models_have_their_layout,
     s3_models_have_their_layout,
     dependency_checks.named_files_are_there,

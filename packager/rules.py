@@ -158,7 +158,9 @@ def weights_add_up(api: ApiSpec) -> Iterator[Fault]:
         return
     total = sum(split.weight for split in api.splits)
     if total != 100:
-        yield Fault("apis", "spec.incorrect_traffic_splitter_weight", f"the weights add up to {total}; they must add up to 100")
+        message = f"the weights add up to {total}; they must add up to 100"
+        needs = tuple(f"apis[{number}].weight" for number in range(len(api.splits)))
+        yield Fault("apis", "spec.incorrect_traffic_splitter_weight", message, needs)
     seen: set[str] = set()
     for number, split in enumerate(api.splits):
         if split.name in seen:

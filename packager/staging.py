@@ -21,14 +21,19 @@ PREFIX = ".staging-"
 
 
 @contextmanager
-def alone(out: Path, manifest: str) -> Iterator[None]:
-    """Have the folder `out` to oneself, made when it is missing: others wait. What a killed process left is put right first."""
+def alone(out: Path, manifest: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Have the folder `out` to oneself, made when it is missing: others wait, and `say` so. What a killed process left is put
+    right first.
+    """
     import fcntl  # here: check has no output
 
     out.mkdir(parents=True, exist_ok=True)
     folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another cxpack is writing {out}; waiting until it ends")
             fcntl.flock(folder, fcntl.LOCK_EX)
         except OSError:  # a file system without locks: who has left what lies there is not known
             yield
@@ -54,7 +59,7 @@ def change(out: Path, manifest: str, fill: Callable[[Path, Path], None], gone: I
         old.mkdir()
         made = sorted(path.name for path in new.iterdir())
         for name in [*gone, *made]:
-            if (out / name).exists():
+            if os.path.lexists(out / name):  # a link to nowhere, too, would be in the way
                 (out / name).rename(old / name)
             else:
                 (old / name).mkdir()

@@ -55,7 +55,7 @@ def synth(checked: Check, out: Path, say: Callable[[str], None] = _silent, *, lo
     manifest = make_manifest(checked, {name: made.bundle for name, made in zips.items()})
     contexts = [_context(api, zips.get(api.spec.name), lock, say) for api in checked.deployable]
     with _cdk_json(checked.file.parent) as written:
-        changed = write_output(out, manifest, contexts)
+        changed = write_output(out, manifest, contexts, say)
     return Synthesis(out=out, manifest=manifest, changed=changed, cdk_json_written=written)
 
 

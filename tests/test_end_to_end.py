@@ -96,7 +96,7 @@ def test_a_model_is_read_from_s3_and_stays_there(s3: tuple[str, Any], tmp_path: 
     assert checked.ok, [str(problem) for problem in checked.problems]
     written = synth(checked, project / "cxpack.out")
     [api] = written.manifest.apis
-    assert [(grant.bucket, grant.prefix) for grant in api.s3_read] == [("end-to-end", "iris/")]
+    assert [(grant.bucket, grant.keys) for grant in api.s3_read] == [("end-to-end", ("iris/*",))]
     assert not list(written.out.rglob("*.onnx"))
     environment = {
         "AWS_ENDPOINT_URL_S3": url,

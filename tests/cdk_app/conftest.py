@@ -69,7 +69,7 @@ def build_api(name: str = "iris", on: str = "lambda", **changes: Any) -> Manifes
             scale_in_cooldown_s=300,
         ),
         "rollout": Rollout(min_healthy_percent=75, max_healthy_percent=125),
-        "s3_read": (S3Grant(bucket="models", prefix=f"{name}/", reason="predictor.model_path"),),
+        "s3_read": (S3Grant("models", keys=(f"{name}/*",), prefixes=(f"{name}/*",), reason="predictor.model_path"),),
         "environment": {"LOG_LEVEL": "info"},
         **changes,
     }

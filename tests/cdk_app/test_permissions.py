@@ -15,26 +15,26 @@ def statements(everything: Any, stack: str, role: str) -> list[dict[str, Any]]:
 
 def test_models_are_read_below_their_prefix_alone() -> None:
     """Objects of the prefix, and its listing: not the bucket's."""
-    objects, listing = read_models([S3Grant(bucket="b", prefix="models/iris/", reason="model_path")])
+    grant = S3Grant("b", keys=("models/iris", "models/iris/*"), prefixes=("models/iris/*",), reason="model_path")
+    objects, listing = read_models([grant])
     assert objects["Action"] == ["s3:GetObject"]
-    assert objects["Resource"][0].endswith(":s3:::b/models/iris/*")
+    assert [each.rpartition(":::")[2] for each in objects["Resource"]] == ["b/models/iris", "b/models/iris/*"]
     assert listing["Action"] == ["s3:ListBucket"]
     assert listing["Resource"][0].endswith(":s3:::b")
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": "models/iris/*"}}
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["models/iris/*"]}}
 
 
 @pytest.mark.parametrize(
-    ("key", "condition"),
+    ("prefixes", "condition"),
     [
-        ("models/net.onnx", {"StringLike": {"s3:prefix": ["models/net.onnx", "models/"]}}),
-        ("net.onnx", {"StringLikeIfExists": {"s3:prefix": ["net.onnx", ""]}}),
+        (("net.onnx", ""), {"StringLikeIfExists": {"s3:prefix": ["net.onnx", ""]}}),
+        (("*",), None),
     ],
 )
-def test_one_object_is_read_and_found_in_its_folder(key: str, condition: dict[str, Any]) -> None:
-    """The runtime looks for a lone file in the listing of the folder that it is in; at the top, that listing has no prefix."""
-    objects, listing = read_models([S3Grant(bucket="b", prefix=key, reason="model_path", exact=True)])
-    assert objects["Resource"][0].endswith(f":s3:::b/{key}")
-    assert listing["Condition"] == condition
+def test_a_listing_of_the_whole_bucket_has_no_prefix(prefixes: tuple[str, ...], condition: dict[str, Any] | None) -> None:
+    """In which the runtime finds a lone file at the top, and everything where everything is granted."""
+    _, listing = read_models([S3Grant("b", keys=("net.onnx",), prefixes=prefixes, reason="model_path")])
+    assert listing.get("Condition") == condition
 
 
 def test_a_function_may_log_and_read_its_models(everything: Any) -> None:

@@ -101,6 +101,24 @@ def test_a_megabyte_of_hostile_yaml_is_one_problem(text: str) -> None:
     assert [problem.severity for problem in problems] == ["error"]
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("-\tname: a\n", 1, "tab"),
+        ('- name: "a\n  kind: b\n', 3, "quoted scalar that begins in line 1, found"),
+        ("- a\n- {b: c\n- d: e\n", 3, "flow mapping that begins in line 2, "),
+        ("- \u2028\n- {b: c\n- d: e\n", 3, "flow mapping that begins in line 2, "),
+        ("- name: a\n  predictor:\n    type:python\n    path: p.py\n", 4, "a key ends in a colon and a space"),
+        ("- name: a: b\n", 1, "needs quotes"),
+    ],
+)
+def test_what_is_no_yaml_is_explained(text: str, line: int, words: str) -> None:
+    """Where the parser gave up, and where what it could not end began, which may be pages before."""
+    [problem] = read_document(text.encode(), "cortex.yaml").problems
+    assert problem.line == line
+    assert words in problem.message
+
+
 def test_a_file_beyond_the_limits_is_refused_by_size() -> None:
     """It is not even parsed."""
     (problem,) = read_text(b"#" * (MAX_BYTES + 1), "cortex.yaml").problems

@@ -13,7 +13,12 @@ from tests.builders import PREDICTOR, a_project, an_api
 
 def grants(**predictor: object) -> list[tuple[str, str, str]]:
     spec = ServeSpec(name="a", endpoint="/a", predictor=PredictorSpec(type="python", path="p.py", **predictor))  # type: ignore[arg-type]
-    return [(grant.bucket, grant.keys, grant.reason) for grant in s3_grants(spec)]
+    return [(grant.bucket, " ".join(grant.keys), grant.reason) for grant in s3_grants(spec)]
+
+
+def listed(**predictor: object) -> list[tuple[str, ...]]:
+    spec = ServeSpec(name="a", endpoint="/a", predictor=PredictorSpec(type="python", path="p.py", **predictor))  # type: ignore[arg-type]
+    return [grant.prefixes for grant in s3_grants(spec)]
 
 
 def test_model_paths_are_granted() -> None:
@@ -45,7 +50,7 @@ def test_what_config_and_env_name_is_granted() -> None:
     config = {"bucket": "cortex-examples", "key": "sklearn/model.pkl", "more": [{"deep": "s3://d/e/f"}], "n": 3}
     assert grants(config=config, env={"WEIGHTS": "s3://w", "OTHER": "x"}) == [
         ("cortex-examples", "sklearn/model.pkl", "predictor.config.bucket"),
-        ("d", "e/f*", "predictor.config.more[0].deep"),
+        ("d", "e/f e/f/*", "predictor.config.more[0].deep"),
         ("w", "*", "predictor.env.WEIGHTS"),
     ]
 
@@ -65,11 +70,38 @@ def test_a_key_is_one_object_and_a_prefix_is_many(config: dict[str, str], keys: 
     assert grants(config=config) == [("b", keys, "predictor.config.bucket")]
 
 
+@pytest.mark.parametrize(
+    ("text", "keys", "prefixes"),
+    [
+        ("s3://b/model", "model model/*", ("model", "model/*")),
+        ("s3://b/models/net.bin", "models/net.bin models/net.bin/*", ("models/net.bin", "models/net.bin/*")),
+        ("s3://b/models/", "models/*", ("models/*",)),
+        ("s3://b", "*", ("*",)),
+        ("s3://b/", "*", ("*",)),
+    ],
+)
+def test_a_text_is_a_file_or_a_folder(text: str, keys: str, prefixes: tuple[str, ...]) -> None:
+    """Which of the two it does not tell; s3://b/model is no leave for s3://b/model-other in either case."""
+    assert grants(config={"weights": text}) == [("b", keys, "predictor.config.weights")]
+    assert grants(env={"WEIGHTS": text}) == [("b", keys, "predictor.env.WEIGHTS")]
+    assert listed(config={"weights": text}) == [prefixes]
+
+
+def test_a_file_of_a_model_is_found_in_its_folder() -> None:
+    """The runtime lists the folder that the file is in, which at the top of a bucket is all of it; of a folder, that alone."""
+    for path, prefixes in (
+        ("s3://b/models/net.onnx", ("models/net.onnx", "models/")),
+        ("s3://b/net.onnx", ("net.onnx", "")),
+        ("s3://b/models/net", ("models/net/*",)),
+    ):
+        assert listed(models=ModelsSpec(paths=(ModelPath(name="a", path=path),))) == [prefixes]
+
+
 def test_the_same_place_is_granted_once() -> None:
     """Two keys that name one prefix are one grant, sorted with the others."""
     assert grants(config={"b": "s3://z/1", "a": "s3://z/1", "c": "s3://a/1"}) == [
-        ("a", "1*", "predictor.config.c"),
-        ("z", "1*", "predictor.config.b"),
+        ("a", "1 1/*", "predictor.config.c"),
+        ("z", "1 1/*", "predictor.config.b"),
     ]
 
 
@@ -82,7 +114,7 @@ def test_check_names_each_grant_and_why(tmp_path: Path) -> None:
     [one, many] = found(tmp_path, "deploy.grant", an_api(predictor="config: {bucket: b, key: k, more: s3://b/m}"))
     assert (one.severity, many.severity) == ("note", "note")
     assert "s3://b/k, because predictor.config.bucket names it" in one.message
-    assert "s3://b/m*, because predictor.config.more names it" in many.message
+    assert "s3://b/m and s3://b/m/*, because predictor.config.more names it" in many.message
 
 
 @pytest.mark.parametrize(

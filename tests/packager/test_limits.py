@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from cdk_app.settings import Settings, SettingsError
 from packager.check import check
+from packager.function_limits import LONGEST_PREFIX
+from packager.synth import project_name
 from tests.builders import a_project, an_api
 
 
@@ -125,6 +128,15 @@ def test_references_of_secrets_have_room_in_a_functions_variables(tmp_path: Path
     at = [("deploy.function_secrets", "apis[0].deploy.secrets", 5)]
     assert errors(tmp_path / "a", secrets(37)) == []
     assert errors(tmp_path / "b", secrets(38)) == (at if refused else [])
+
+
+def test_the_longest_name_of_metrics_has_room_as_well() -> None:
+    """Of a project in a folder with a long name that does not begin with a letter, in the environment with the longest."""
+    longest = f"{project_name(Path('/' + '1' * 50))}-{'e' * 32}-"
+    assert len(longest) == LONGEST_PREFIX
+    assert Settings.of({"cxpack:env": "e" * 32}).environment == "e" * 32
+    with pytest.raises(SettingsError):
+        Settings.of({"cxpack:env": "e" * 33})
 
 
 @pytest.mark.parametrize(

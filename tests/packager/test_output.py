@@ -263,17 +263,20 @@ def test_what_a_killed_synth_leaves_is_put_right_by_the_next(tmp_path: Path, mom
 
 
 def test_a_running_synth_is_waited_for(tmp_path: Path) -> None:
-    """What it has staged is not swept away."""
+    """What it has staged is not swept away, and who waits is told."""
     file = a_project(tmp_path)
     out = tmp_path / "cxpack.out"
     synthesize(file)
-    second = threading.Thread(target=synthesize, args=(file,), daemon=True)
-    with alone(out, "manifest.json"):
+    said: list[str] = []
+    checked = check(file)
+    second = threading.Thread(target=lambda: synth(checked, out, said.append), daemon=True)
+    with alone(out, "manifest.json", said.append):
         (out / ".staging-theirs").mkdir()
         second.start()
         second.join(timeout=0.3)
         assert second.is_alive()
         assert (out / ".staging-theirs").exists()
+        assert said == [f"another cxpack is writing {out}; waiting until it ends"]
     second.join(timeout=30)
     assert not second.is_alive()
     assert not (out / ".staging-theirs").exists()
@@ -312,6 +315,21 @@ def test_the_output_never_becomes_part_of_the_project(tmp_path: Path) -> None:
     assert synthesize(file, tmp_path / "build").changed == {"echo": False}
     synthesize(file)
     assert tree(tmp_path / "build") == tree(tmp_path / "cxpack.out")
+
+
+def test_a_link_to_nowhere_in_place_of_a_context_is_replaced(tmp_path: Path) -> None:
+    """Contexts that were moved to another disk, and are gone from there; where the link is not ours, it stays."""
+    file, out = a_project(tmp_path), tmp_path / "cxpack.out"
+    synthesize(file)
+    shutil.rmtree(out / "echo")
+    (out / "echo").symlink_to("/nowhere/at/all")
+    assert synthesize(file).changed == {"echo": True}
+    assert not (out / "echo").is_symlink()
+    (out / "other").symlink_to("/nowhere/at/all")
+    file.write_text(an_api("other"))
+    with pytest.raises(NotOurs, match="other is in the way"):
+        synthesize(file)
+    assert (out / "other").is_symlink()
 
 
 def test_the_output_of_another_version_is_replaced(tmp_path: Path) -> None:
