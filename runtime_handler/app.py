@@ -208,6 +208,8 @@ def _starting(service: Service) -> NotReady:
 
 
 def _identified(answer: Answer, identity: str) -> Answer:
-    if all(name != b"x-request-id" for name, _ in answer.headers):  # the user's code may have set one
-        answer.headers.append((b"x-request-id", identity.encode("latin-1")))
+    for name, _ in answer.headers:
+        if name == b"x-request-id":  # the user's code has set one
+            return answer
+    answer.headers.append((b"x-request-id", identity.encode("latin-1")))
     return answer
