@@ -22,6 +22,7 @@ from runtime_handler.models.catalog import Files
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.failures import Failures, as_error
 from runtime_handler.models.footprints import WEIGHTY, Footprints
+from runtime_handler.models.limits import NeverFits
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId, title
 from runtime_handler.models.order import Order
@@ -168,6 +169,10 @@ class Loads:
         started, asked_for = time.perf_counter(), bool(load.waiting)
         try:
             self._load(load)
+        except NeverFits as large:
+            log.error("%s version %s cannot be loaded: %s", name, version, large.message)
+            self._fail(order, large.message, told=large.message, store=False)
+            return large
         except NoCapacity as full:
             return full.with_traceback(None)  # its frames may hold a model that has no room
         except SourceChanged as changed:

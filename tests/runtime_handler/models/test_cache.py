@@ -518,6 +518,38 @@ def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) ->
         request(manager, "a", 2)
 
 
+@pytest.mark.parametrize("budgets", [{"cache_bytes": 100}, {"disk_cache_bytes": 100}])
+def test_a_latest_version_that_can_never_fit_gives_way(tmp_path: Path, budgets: dict[str, int]) -> None:
+    """It is failed like one that cannot be loaded, and status and log say why; the one before it is served."""
+    bucket, load = a_bucket("a"), Loader()
+    bucket.put("models/a/2/model", "x" * 1000, age=60)
+    manager = started(tmp_path, bucket, None, load=load, **budgets)
+    assert [request(manager, "a"), request(manager, "a")] == ["a", "a"]
+    assert [status.state for status in manager.status()] == ["ready", "failed"]
+    error = manager.status()[1].error
+    assert error is not None
+    assert error.startswith("the model takes ")
+    with pytest.raises(ModelFailed, match="version 2 cannot be loaded: the model takes"):
+        request(manager, "a", 2)
+    assert (load.calls, manager.metadata()["a"]["versions"]) == (["a"], ["1"])
+
+
+def test_a_latest_version_that_memory_has_no_room_for_gives_way(tmp_path: Path) -> None:
+    """The request that finds it out is served by the version before it."""
+
+    def load(path: Path, name: str) -> str:
+        if (text := (path / "model").read_text()) == "two":
+            raise MemoryError
+        return text
+
+    bucket = a_bucket("a")
+    bucket.put("models/a/2/model", "two", age=60)
+    manager = started(tmp_path, bucket, (2, 2), load=load)
+    assert request(manager, "a") == "a"
+    with pytest.raises(ModelFailed, match="version 2 cannot be loaded: there is not enough memory"):
+        request(manager, "a", 2)
+
+
 def test_good_files_on_disk_serve_while_new_ones_are_broken(tmp_path: Path) -> None:
     """A model that left memory comes back from the files that worked, when the newer ones cannot be loaded."""
     bucket, load = a_bucket("a", "b"), Loader()
