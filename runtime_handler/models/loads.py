@@ -170,8 +170,7 @@ class Loads:
         try:
             self._load(load)
         except NeverFits as large:
-            log.error("%s version %s cannot be loaded: %s", name, version, large.message)
-            self._fail(order, large.message, told=large.message, store=False)
+            self._fail(order, large.message, told=large.message)
             return large
         except NoCapacity as full:
             return full.with_traceback(None)  # its frames may hold a model that has no room
@@ -180,19 +179,15 @@ class Loads:
             self.failures.add(order.key, order.files.fingerprint, f"{told}: {changed}", told=told, store=True)
             return ModelLoading(f"{name} version {version} is being uploaded: {changed}")
         except SourceError as silent:
-            log.warning("%s version %s cannot be fetched: %s", name, version, silent)
             return self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
         except MemoryError as short:
             told = "there is not enough memory"
-            log.error("%s version %s cannot be loaded: %s", name, version, describe(short))
-            failed = self._fail(order, describe(short), told=told, store=False)
+            failed = self._fail(order, describe(short), told=told)
             return NoCapacity(f"{told} to load {name}", retry_after=failed.retry_after, model=order.key.name)
         except BaseException as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
-            fields = {"traceback": user_traceback(problem)}
-            log.error("%s version %s cannot be loaded: %s", name, version, describe(problem), extra=fields)
             if isinstance(problem, OSError) and problem.errno == EIO and order.copied:
                 self._disk.discard(order.name)  # our copy of the files cannot be read: the next attempt fetches another one
-            return self._fail(order, describe(problem), told=_told(problem), store=False)
+            return self._fail(order, describe(problem), told=_told(problem), traceback=user_traceback(problem))
         took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
         self._recorder.record("ModelLoad", took_ms)
         if not asked_for:
@@ -201,8 +196,7 @@ class Loads:
 
     def _load(self, load: Load) -> None:
         order = load.order
-        missing = self._missing(order)
-        if missing > 0 and missing > max(self._memory.status().bytes, self._footprints.grown()):
+        if (missing := self._missing(order)) > 0 and missing > max(self._memory.status().bytes, self._footprints.grown()):
             raise self._short(order)  # not even if all others left: so none has to
         with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order))
@@ -238,7 +232,11 @@ class Loads:
             self._memory.install(ticket, model.pop(), load.waiting, seen=seen, evict=order.evict)
             load.waiting.clear()
 
-    def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ModelFailed:
+    def _fail(self, order: Order, error: str, *, told: str, store: bool = False, traceback: str | None = None) -> ModelFailed:
+        """Tell of files that could not be fetched from the `store`, or loaded; what callers are told."""
+        level, done = (logging.WARNING, "fetched") if store else (logging.ERROR, "loaded")
+        fields = {"traceback": traceback} if traceback is not None else None
+        log.log(level, "%s version %s cannot be %s: %s", title(order.key.name), order.key.version, done, error, extra=fields)
         self._recorder.record("ModelLoadError", 1)
         failure = self.failures.add(order.key, order.files.fingerprint, error, told=told, store=store)
         return as_error(order.key, failure, self._clock())
