@@ -19,6 +19,7 @@ from runtime_handler.models.manager import Manager
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId
 from runtime_handler.models.resident import Resident
+from runtime_handler.models.status import WAITS
 from runtime_handler.models.workers import Workers
 from tests.runtime_handler.models.builders import Loader, a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
@@ -492,7 +493,7 @@ def test_an_update_that_does_not_fit_beside_the_latest_version_leaves_that_alone
 
 
 def test_an_update_that_does_not_fit_beside_what_is_used_leaves_the_old_files_in_place(tmp_path: Path) -> None:
-    """They serve on while a request holds what is in the way; when it has ended, the new files take their place."""
+    """They serve on while a request holds what is in the way, and status says so; when it has ended, the new files take over."""
     bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 40 for name in "ax"})
     manager = started(tmp_path, bucket, None, cache_bytes=130, disk_cache_bytes=1000)
     request(manager, "a")
@@ -503,8 +504,10 @@ def test_an_update_that_does_not_fit_beside_what_is_used_leaves_the_old_files_in
             bucket.clock.sleep(10)
             manager.tick()
         assert request(manager, "a") == "a" * 40
+        assert [(status.state, status.error) for status in manager.status()] == [("ready", WAITS), ("ready", None)]
     manager.tick()
     assert request(manager, "a") == "A" * 90
+    assert manager.status()[0].error is None
 
 
 def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) -> None:
