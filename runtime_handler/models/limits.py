@@ -3,6 +3,10 @@
 from runtime_handler.errors import NoCapacity
 
 
+class NeverFits(NoCapacity):
+    """The model is larger than all that the tier may hold."""
+
+
 class Limits:
     """`models` and `bytes` that a tier may hold, None: any number. `setting` is the user's word for the bytes.
 
@@ -14,9 +18,9 @@ class Limits:
         self._setting, self._strict = setting, strict
 
     def admit(self, size: int) -> None:
-        """Raises NoCapacity when a model of `size` bytes can never fit."""
+        """Raises NeverFits when a model of `size` bytes does."""
         if self._strict and self.bytes is not None and size > self.bytes:
-            raise NoCapacity(f"the model takes {size} bytes, more than the {self._setting} of {self.bytes}", retry_after=600)
+            raise NeverFits(f"the model takes {size} bytes, more than the {self._setting} of {self.bytes}", retry_after=600)
 
     def counted(self, size: int) -> int:
         """What a model of `size` bytes takes of the bytes: all of them at most."""

@@ -22,6 +22,7 @@ from runtime_handler.models.catalog import Files
 from runtime_handler.models.disk import DiskTier
 from runtime_handler.models.failures import Failures, as_error
 from runtime_handler.models.footprints import WEIGHTY, Footprints
+from runtime_handler.models.limits import NeverFits
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId, title
 from runtime_handler.models.order import Order
@@ -168,6 +169,9 @@ class Loads:
         started, asked_for = time.perf_counter(), bool(load.waiting)
         try:
             self._load(load)
+        except NeverFits as large:
+            self._fail(order, large.message, told=large.message)
+            return large
         except NoCapacity as full:
             return full.with_traceback(None)  # its frames may hold a model that has no room
         except SourceChanged as changed:
@@ -175,19 +179,15 @@ class Loads:
             self.failures.add(order.key, order.files.fingerprint, f"{told}: {changed}", told=told, store=True)
             return ModelLoading(f"{name} version {version} is being uploaded: {changed}")
         except SourceError as silent:
-            log.warning("%s version %s cannot be fetched: %s", name, version, silent)
             return self._fail(order, str(silent), told="its files cannot be fetched now", store=True)
         except MemoryError as short:
             told = "there is not enough memory"
-            log.error("%s version %s cannot be loaded: %s", name, version, describe(short))
-            failed = self._fail(order, describe(short), told=told, store=False)
+            failed = self._fail(order, describe(short), told=told)
             return NoCapacity(f"{told} to load {name}", retry_after=failed.retry_after, model=order.key.name)
         except BaseException as problem:  # noqa: BLE001  the user's loader may raise anything; others must serve
-            fields = {"traceback": user_traceback(problem)}
-            log.error("%s version %s cannot be loaded: %s", name, version, describe(problem), extra=fields)
             if isinstance(problem, OSError) and problem.errno == EIO and order.copied:
                 self._disk.discard(order.name)  # our copy of the files cannot be read: the next attempt fetches another one
-            return self._fail(order, describe(problem), told=_told(problem), store=False)
+            return self._fail(order, describe(problem), told=_told(problem), traceback=user_traceback(problem))
         took_ms = self.took_ms[order.key] = (time.perf_counter() - started) * 1000
         self._recorder.record("ModelLoad", took_ms)
         if not asked_for:
@@ -196,8 +196,7 @@ class Loads:
 
     def _load(self, load: Load) -> None:
         order = load.order
-        missing = self._missing(order)
-        if missing > 0 and missing > max(self._memory.status().bytes, self._footprints.grown()):
+        if (missing := self._missing(order)) > 0 and missing > max(self._memory.status().bytes, self._footprints.grown()):
             raise self._short(order)  # not even if all others left: so none has to
         with self._admission.room(order, load.waiting) as (folder, ticket):
             self._install(load, ticket, self._call(folder, order))
@@ -233,7 +232,11 @@ class Loads:
             self._memory.install(ticket, model.pop(), load.waiting, seen=seen, evict=order.evict)
             load.waiting.clear()
 
-    def _fail(self, order: Order, error: str, *, told: str, store: bool) -> ModelFailed:
+    def _fail(self, order: Order, error: str, *, told: str, store: bool = False, traceback: str | None = None) -> ModelFailed:
+        """Tell of files that could not be fetched from the `store`, or loaded; what callers are told."""
+        level, done = (logging.WARNING, "fetched") if store else (logging.ERROR, "loaded")
+        fields = {"traceback": traceback} if traceback is not None else None
+        log.log(level, "%s version %s cannot be %s: %s", title(order.key.name), order.key.version, done, error, extra=fields)
         self._recorder.record("ModelLoadError", 1)
         failure = self.failures.add(order.key, order.files.fingerprint, error, told=told, store=store)
         return as_error(order.key, failure, self._clock())

@@ -71,12 +71,13 @@ class Misses:
 
     def _another(self, version: Version, number: int | None, load: Load) -> bool:
         """Whether another load may give what a request asked for, after one that failed."""
-        if isinstance(load.error, NoCapacity):
-            return load.order.wait_s < CAPACITY_WAIT_S  # begun for no request, it did not wait for room
-        if not isinstance(load.error, ModelFailed):
+        if isinstance(load.error, NoCapacity) and load.order.wait_s < CAPACITY_WAIT_S:
+            return True  # begun for no request, it did not wait for room
+        if not isinstance(load.error, ModelFailed | NoCapacity):
             return False
-        files = self._shelf.files(version)
-        return number is None or (files is not None and files.fingerprint != load.order.files.fingerprint)
+        if (files := self._shelf.files(version)) is not None:
+            return files.fingerprint != load.order.files.fingerprint
+        return number is None and self._latest(version.id.name) is not None
 
     def _unavailable(self, version: Version) -> ServeError:
         return unavailable(version, self._shelf.failure(version), self._now())

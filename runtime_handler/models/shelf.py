@@ -126,6 +126,7 @@ class Shelf:
                 loading=version.id in flying,
                 on_disk=version.id in on_disk or (model.listed is not None and model.listed.in_place is not None),
                 on_demand=self.on_demand,
+                stale=self._candidate(version).stale,
             )
             for _, model in sorted(catalog.items())
             for _, version in sorted(model.versions.items())

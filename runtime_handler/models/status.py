@@ -7,6 +7,9 @@ from runtime_handler.models.catalog import Catalog, Version
 from runtime_handler.models.failures import Failure
 from runtime_handler.models.model import ModelStatus, State
 
+WAITS = "its new files wait for room in the model cache"
+"""Why a version serves older files than those that settled last, though those did not fail: requests use what is in their way."""
+
 
 def version_status(
     version: Version,
@@ -18,8 +21,9 @@ def version_status(
     loading: bool,
     on_disk: bool,
     on_demand: bool,
+    stale: bool,
 ) -> ModelStatus:
-    """The status of one version. One that serves older files than the store holds is ready, and tells the error."""
+    """The status of one version. One that is `stale`, for it serves older files than the store holds, is ready, and tells why."""
     settled = version.settled
     state: State
     error: str | None = None
@@ -27,6 +31,8 @@ def version_status(
         error = failure.error
     elif version.steady and version.problem is not None:
         error = version.problem
+    elif stale and not loading:
+        error = WAITS
     if resident:
         state = "ready"
     elif settled is None:

@@ -19,6 +19,7 @@ from runtime_handler.models.manager import Manager
 from runtime_handler.models.memory import MemoryTier
 from runtime_handler.models.model import Model, ModelId
 from runtime_handler.models.resident import Resident
+from runtime_handler.models.status import WAITS
 from runtime_handler.models.workers import Workers
 from tests.runtime_handler.models.builders import Loader, a_manager
 from tests.runtime_handler.models.fakes import Clock, FakeBucket, Recording
@@ -492,7 +493,7 @@ def test_an_update_that_does_not_fit_beside_the_latest_version_leaves_that_alone
 
 
 def test_an_update_that_does_not_fit_beside_what_is_used_leaves_the_old_files_in_place(tmp_path: Path) -> None:
-    """They serve on while a request holds what is in the way; when it has ended, the new files take their place."""
+    """They serve on while a request holds what is in the way, and status says so; when it has ended, the new files take over."""
     bucket = FakeBucket(Clock(), {f"models/{name}/1/model": name * 40 for name in "ax"})
     manager = started(tmp_path, bucket, None, cache_bytes=130, disk_cache_bytes=1000)
     request(manager, "a")
@@ -503,8 +504,10 @@ def test_an_update_that_does_not_fit_beside_what_is_used_leaves_the_old_files_in
             bucket.clock.sleep(10)
             manager.tick()
         assert request(manager, "a") == "a" * 40
+        assert [(status.state, status.error) for status in manager.status()] == [("ready", WAITS), ("ready", None)]
     manager.tick()
     assert request(manager, "a") == "A" * 90
+    assert manager.status()[0].error is None
 
 
 def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) -> None:
@@ -515,6 +518,38 @@ def test_a_latest_version_that_fails_when_asked_for_gives_way(tmp_path: Path) ->
     assert [request(manager, "a"), request(manager, "a")] == ["a", "a"]
     assert load.calls == ["broken", "a"]
     with pytest.raises(ModelFailed):
+        request(manager, "a", 2)
+
+
+@pytest.mark.parametrize("budgets", [{"cache_bytes": 100}, {"disk_cache_bytes": 100}])
+def test_a_latest_version_that_can_never_fit_gives_way(tmp_path: Path, budgets: dict[str, int]) -> None:
+    """It is failed like one that cannot be loaded, and status and log say why; the one before it is served."""
+    bucket, load = a_bucket("a"), Loader()
+    bucket.put("models/a/2/model", "x" * 1000, age=60)
+    manager = started(tmp_path, bucket, None, load=load, **budgets)
+    assert [request(manager, "a"), request(manager, "a")] == ["a", "a"]
+    assert [status.state for status in manager.status()] == ["ready", "failed"]
+    error = manager.status()[1].error
+    assert error is not None
+    assert error.startswith("the model takes ")
+    with pytest.raises(ModelFailed, match="version 2 cannot be loaded: the model takes"):
+        request(manager, "a", 2)
+    assert (load.calls, manager.metadata()["a"]["versions"]) == (["a"], ["1"])
+
+
+def test_a_latest_version_that_memory_has_no_room_for_gives_way(tmp_path: Path) -> None:
+    """The request that finds it out is served by the version before it."""
+
+    def load(path: Path, name: str) -> str:
+        if (text := (path / "model").read_text()) == "two":
+            raise MemoryError
+        return text
+
+    bucket = a_bucket("a")
+    bucket.put("models/a/2/model", "two", age=60)
+    manager = started(tmp_path, bucket, (2, 2), load=load)
+    assert request(manager, "a") == "a"
+    with pytest.raises(ModelFailed, match="version 2 cannot be loaded: there is not enough memory"):
         request(manager, "a", 2)
 
 
