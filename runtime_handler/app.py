@@ -44,6 +44,8 @@ PREDICT_PATHS = ("/", "/predict", "/invocations")
 DOCS_PATH = "/-/docs"
 CLIENT_CLOSED_REQUEST = 499
 STATUS_CLASSES = tuple(f"{hundreds}XX" for hundreds in range(10))
+ENDS = (SystemExit, KeyboardInterrupt)
+"""What user code may raise to end a process, which one request must not; other exceptions beside Exception are Python's own."""
 SLOW_MS = 5_000
 """A request that takes as long is worth a line in the log."""
 
@@ -151,7 +153,7 @@ class App:
             await send_answer(scope, receive, send, _identified(answer, identity))
         except Disconnected:
             status = CLIENT_CLOSED_REQUEST
-        except Exception as error:  # the outermost boundary of a request: the next one must find the server alive
+        except (Exception, *ENDS) as error:  # the outermost boundary of a request: the next one must find the server alive
             status = 500
             log.error("answering failed: %s", describe(error), extra={"traceback": user_traceback(error), "request_id": identity})
             if sending:

@@ -96,9 +96,6 @@ class Threads:
         for thread in self._threads:
             thread.join(timeout / len(self._threads))
         self._loop.remove_reader(self._answers_wait.fileno)
-        if not any(thread.is_alive() for thread in self._threads):
-            self._work_waits.close()
-            self._answers_wait.close()
 
     def _hand_out(self) -> None:
         coming, self._coming = self._coming, []

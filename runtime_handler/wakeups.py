@@ -37,7 +37,7 @@ class Wakeups:
             else:
                 os.read(self.fileno, 1 if self._each else 4096)
 
-    def close(self) -> None:
-        """Close the descriptors; nobody may use them any more."""
+    def __del__(self) -> None:
+        # Only now that nobody has them any more: a number that is used after its close may be a caller's connection by then.
         for descriptor in {self.fileno, self._writer}:
             os.close(descriptor)

@@ -65,7 +65,14 @@ def run_process(composed: Composed, settings: Settings, connections: Connections
     `samples`: this process records what is in flight on the replica.
     """
     # asyncio.run would wait for what runs on threads, and end requests that are to be counted as given up.
-    return _new_loop().run_until_complete(_serve(composed, settings, connections, gate, samples=samples))
+    loop = _new_loop()
+    serving = loop.create_task(_serve(composed, settings, connections, gate, samples=samples))
+    while True:
+        try:
+            return loop.run_until_complete(serving)
+        except (SystemExit, KeyboardInterrupt):  # of a response of the user's code; it stops the loop that it is sent on
+            if serving.done():
+                raise
 
 
 async def _serve(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:

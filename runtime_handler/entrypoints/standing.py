@@ -11,7 +11,7 @@ import enum
 OWED = 1
 """Bytes of a request were read that is not answered."""
 CLOSES = 2
-"""The answer that is out said that the connection ends."""
+"""The answer that is out said that the connection ends, or was to a request whose own end is still to come."""
 _FLAGS = 2
 BROKEN = -1
 """The standing within an answer: whatever was written, nobody else can go on from here."""
@@ -25,7 +25,7 @@ class Fate(enum.Enum):
     REFUSE = enum.auto()
     """A request is lost and nothing of its answer out: 503."""
     CLOSE = enum.auto()
-    """It ends: as announced, or within an answer, which nobody can complete."""
+    """It ends: as announced, or within an answer or a request, which nobody else can complete."""
 
 
 def standing(written: int, flags: int = 0) -> int:

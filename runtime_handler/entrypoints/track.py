@@ -30,6 +30,13 @@ class Track:
         if settled:
             self._now[self._slot] = self._then[self._slot]
 
+    def finished(self, *, settled: bool) -> None:
+        """The rest was read of a request that was answered before its end."""
+        if self._then[self._slot] != BROKEN:
+            self._then[self._slot] &= ~CLOSES
+        if settled:
+            self._now[self._slot] = self._then[self._slot]
+
     def closes(self, *, settled: bool) -> None:
         """Nothing will be written any more."""
         self._then[self._slot] |= CLOSES

@@ -81,6 +81,7 @@ class TrackedProtocol(DirectProtocol):
         self._board, self._slot, self._done_with = board, slot, done_with
         self._track = Track(board, slot)
         self._owed = 0
+        self._in_message = False
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
@@ -102,7 +103,15 @@ class TrackedProtocol(DirectProtocol):
     def on_message_begin(self) -> None:
         """See httptools."""
         self._owed += 1
+        self._in_message = True
         super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """See httptools."""
+        self._in_message = False
+        if self._owed == 0 and not self._tracked.is_closing():
+            self._track.finished(settled=self._tracked.settled())
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """See uvicorn's protocol."""
@@ -133,7 +142,9 @@ class TrackedProtocol(DirectProtocol):
                     self._tracked.keep(self.loop)
                     return
                 if cycle.response_complete:
-                    then = (OWED if self._owed else 0) | (0 if cycle.keep_alive else CLOSES)
+                    then = OWED if self._owed else 0
+                    if not cycle.keep_alive or (self._in_message and not self._owed):  # who else would know where it ends?
+                        then |= CLOSES
             except BaseException:
                 self._tracked.release(then)
                 raise

@@ -1,6 +1,8 @@
 """The threads that user code runs on, on a real event loop."""
 
 import asyncio
+import itertools
+import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,6 +41,24 @@ def test_results_and_exceptions_come_back_in_order() -> None:
             results = await asyncio.gather(*(pool.run(job, number) for number in range(500)), return_exceptions=True)
         assert ran == list(range(500))
         assert [str(result) for result in results] == [str(n if n % 7 == 3 else n * 2) for n in range(500)]
+
+    run(main())
+
+
+def test_a_job_that_comes_too_late_is_written_to_nobodys_connection() -> None:
+    """When a process ends, a caller may come whose connection gets the number of a file descriptor that threads were woken by."""
+
+    async def main() -> None:
+        async with threads(1) as pool:
+            assert await pool.run(int) == 0
+        pairs = [socket.socketpair() for _ in range(2)]
+        pool.run(int)
+        for end in itertools.chain(*pairs):
+            end.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                end.recv(8)
+        for end in itertools.chain(*pairs):
+            end.close()
 
     run(main())
 

@@ -27,7 +27,6 @@ def test_one_by_one() -> None:
     os.set_blocking(wakeups.fileno, False)
     with pytest.raises(BlockingIOError):
         os.read(wakeups.fileno, 8)
-    wakeups.close()
 
 
 @pytest.mark.usefixtures("system")
@@ -39,4 +38,14 @@ def test_all_at_once() -> None:
     wakeups.take()
     with pytest.raises(BlockingIOError):
         os.read(wakeups.fileno, 8)
-    wakeups.close()
+
+
+@pytest.mark.usefixtures("system")
+def test_they_are_closed_when_nobody_has_them_any_more() -> None:
+    """Neither before, nor never."""
+    wakeups = Wakeups(each=True)
+    descriptor = wakeups.fileno
+    os.fstat(descriptor)
+    del wakeups
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)

@@ -202,6 +202,53 @@ def test_what_is_under_way_decides_what_a_caller_is_told(
     assert received.endswith(b"first\r\n" if "stream" in path else b"}")
 
 
+EXITS = """
+import sys
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
+
+class Exits(Response):
+    async def __call__(self, scope, receive, send):
+        sys.exit(3)
+
+def parts():
+    yield b"first"
+    sys.exit(3)
+
+RESPONSES = {
+    "response": Exits,
+    "stream": lambda: StreamingResponse(parts()),
+    "background": lambda: Response("answer", background=BackgroundTask(sys.exit, 3)),
+}
+""" + WAITS.replace(
+    "if payload:", "if 'kind' in query_params:\n            return RESPONSES[query_params['kind']]()\n        if payload:"
+)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("kind", "seen"), [("response", b"predictor_error"), ("stream", b"first"), ("background", b"answer")])
+def test_a_response_that_ends_the_process_ends_its_own_answer_alone(
+    tmp_path: Path, processes: int, kind: str, seen: bytes
+) -> None:
+    """sys.exit() is one request's failure also where a response object calls it: the others are answered."""
+    context = write_context(tmp_path, {"predictor.py": EXITS}, a_spec(processes_per_replica=processes, threads_per_process=2))
+    with serving(context) as server, concurrent.futures.ThreadPoolExecutor() as pool:
+        waiting = pool.submit(httpx.post, server.url + "/iris", json="go", timeout=60, trust_env=False)
+        wait_until(context / "project/go.waiting")
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+                head = f"POST /iris?kind={kind} HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                connection.sendall(head.encode())
+                with connection.makefile("rb") as answer:
+                    assert seen in answer.read()
+        (context / "project/go").touch()
+        assert waiting.result().text == "go"
+        assert server.stop() == 0
+        assert statuses(server) == {"2XX": 1, "5XX": 2}
+        assert server.stderr.count("answering failed: SystemExit: 3") == 2
+        assert "ended with code" not in server.stderr
+
+
 def test_a_load_that_is_under_way_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """SageMaker waits for a model, and stops the container meanwhile."""
     predictor = WAITS.replace("self, config", "self, config, python_client")

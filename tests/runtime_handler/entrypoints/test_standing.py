@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime_handler.entrypoints.board import Board
 from runtime_handler.entrypoints.standing import BROKEN, CLOSES, OWED, Fate, fate_of, standing
+from runtime_handler.entrypoints.track import Track
 from tests.runtime_handler.harness import ROOT, clean_environment, write_context
 
 PREDICTOR = """
@@ -77,6 +79,25 @@ def test_no_death_keeps_a_connection_that_was_to_end(context: Path) -> None:
     """A caller that waits for the end of its connection sees it, whether the worker lived to close it or not."""
     fates = {(death["answers"], death["fate"]) for death in deaths(context, CLOSING)}
     assert fates == {(0, "KEEP"), (0, "REFUSE"), (1, "CLOSE")}
+
+
+def test_the_rest_of_a_request_is_read_by_who_answered_it() -> None:
+    """Until its end, nobody else can take the connection over; afterwards anybody can."""
+    board = Board(1, 1)
+    board.begin(0, taken=0, written=0)
+    track = Track(board, 0)
+
+    def fate(read: int) -> Fate:
+        return board.fate(0, written=90, read=read)
+
+    track.heard(100, settled=True)
+    track.writes(90, CLOSES, settled=True)
+    assert fate(100) is Fate.CLOSE
+    track.heard(20, settled=True)
+    assert fate(120) is Fate.CLOSE
+    track.finished(settled=True)
+    track.nothing_owed(settled=True)
+    assert fate(120) is Fate.KEEP
 
 
 @pytest.mark.parametrize("request_in_parts", [STREAM, LONG], ids=["stream", "long"])

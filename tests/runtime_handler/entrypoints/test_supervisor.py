@@ -121,6 +121,26 @@ class PythonPredictor:
         assert not received.endswith(b"0\r\n\r\n")
 
 
+def test_the_rest_of_a_request_is_no_request(tmp_path: Path) -> None:
+    """It was answered before its end, and its worker died: what its body holds is asked of nobody else."""
+    with serving(two({"predictor.py": WHO}, tmp_path)) as server:
+        within = b"POST /iris HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1"
+        head = f"POST /nowhere HTTP/1.1\r\nhost: x\r\ncontent-length: {1 + len(within)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.sendall(head.encode() + b"x")
+            received = connection.recv(65536)
+            assert received.startswith(b"HTTP/1.1 404")
+            for pid in children(server.process.pid):
+                os.kill(pid, signal.SIGKILL)
+            wait_for_line(server, "another takes its place")
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(within)
+                while chunk := connection.recv(65536):
+                    received += chunk
+        assert received.count(b"HTTP/1.1") == 1
+        server.wait_for("/-/ready", 200)
+
+
 def test_the_limit_holds_for_all_processes_together(tmp_path: Path) -> None:
     """max_replica_concurrency: 2 means two requests in the replica, wherever they run."""
     context = two({"predictor.py": WAITS}, tmp_path, max_replica_concurrency=2)
