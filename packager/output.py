@@ -13,9 +13,9 @@ from typing import Any
 
 from packager.context import BuildContext, ContextFile
 from packager.manifest import Manifest
+from packager.project import MANIFEST
 from packager.staging import alone, change
 
-MANIFEST = "manifest.json"
 EPOCH = 315_532_800
 """1980-01-01, the first moment that a zip file can name: file times must not tell when synth ran."""
 

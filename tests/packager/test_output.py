@@ -15,6 +15,7 @@ import pytest
 
 from packager.check import check
 from packager.output import NotOurs
+from packager.project import project_files
 from packager.staging import alone
 from packager.synth import Synthesis, synth
 from tests.builders import PREDICTOR, a_project, an_api
@@ -260,6 +261,18 @@ def test_what_a_killed_synth_leaves_is_put_right_by_the_next(tmp_path: Path, mom
     assert synthesize(file).changed == dict.fromkeys(("one", "two", "gone"), False)
     assert tree(out) == before
     assert sorted(path.name for path in out.iterdir()) == ["gone", "manifest.json", "one", "two"]
+
+
+def test_a_killed_first_synth_is_no_part_of_the_project(tmp_path: Path) -> None:
+    """Into a folder of the project, which has no manifest yet that would tell what it is."""
+    file = a_project(tmp_path, an_api("one") + an_api("two"))
+    killed = KILLED.replace("cxpack.out", "out")
+    assert subprocess.run([sys.executable, "-c", killed, "2", "9"], cwd=tmp_path, check=False).returncode == -9
+    assert (tmp_path / "out/one").exists()
+    assert not (tmp_path / "out/manifest.json").exists()
+    assert [found.path for found in project_files(tmp_path, file)] == ["predictor.py"]
+    assert synthesize(file, tmp_path / "out").changed == {"one": True, "two": True}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "one", "two"]
 
 
 def test_a_running_synth_is_waited_for(tmp_path: Path) -> None:
