@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from errno import ELOOP, ENOTDIR
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from packager.ignored import Ignored, ignore_rules
 
@@ -21,6 +21,7 @@ LEFT_OUT_FOLDERS = ("__pycache__", "cortex-debug-*", "cxpack.out", "cdk.out", "n
 _LEFT_OUT_FILE, _LEFT_OUT_FOLDER = (
     re.compile("|".join(map(fnmatch.translate, patterns))) for patterns in (LEFT_OUT_FILES, LEFT_OUT_FOLDERS)
 )
+_NAME = re.compile(r"[a-z0-9-]+")
 MANIFEST, STAGING = "manifest.json", ".staging-"
 """In an output folder: the file that says what counts in it, and the beginning of the names of folders with what will."""
 
@@ -119,10 +120,24 @@ def _is_output(folder: str) -> bool:
     if not _has(folder, MANIFEST):
         return False
     try:
-        manifest = json.loads((Path(folder) / MANIFEST).read_bytes())
-    except (OSError, ValueError):
+        return manifest_apis((Path(folder) / MANIFEST).read_bytes()) is not None
+    except OSError:
         return False
-    return isinstance(manifest, dict) and {"apis", "format", "project"} <= manifest.keys()
+
+
+def manifest_apis(text: bytes) -> dict[str, Any] | None:
+    """The APIs of a manifest, by name, of whatever version of cxpack; None for what is no manifest of ours.
+
+    Each has a folder of its name beside the manifest, so that a name that leads elsewhere is none.
+    """
+    try:
+        manifest = json.loads(text)
+        if not {"apis", "format", "project"} <= manifest.keys():
+            return None
+        apis = {api["name"]: api for api in manifest["apis"]}
+        return apis if all(map(_NAME.fullmatch, apis)) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _is_unfinished_output(entries: Sequence[os.DirEntry[str]]) -> bool:

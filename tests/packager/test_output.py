@@ -352,7 +352,29 @@ def test_the_output_of_another_version_is_replaced(tmp_path: Path) -> None:
     manifest = tmp_path / "cxpack.out/manifest.json"
     manifest.write_text('{"format": 0, "project": "p", "apis": [{"name": "one"}, {"name": "two"}, {"name": "gone"}]}')
     assert synthesize(file).changed == {"one": True, "two": True}
-    manifest.write_text("[]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"apis": [{"name": "guide"}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": "../guide"}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": "a/../../guide"}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": ".."}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": 5}]}',
+        '{"format": 1, "project": "p", "apis": {"guide": 1}}',
+        "[" * 100_000,
+    ],
+)
+def test_what_another_manifest_names_is_not_removed(tmp_path: Path, text: str) -> None:
+    """Only our own says what was ours: a list of names in somebody else's file is no leave to remove folders of that name."""
+    file, out = a_project(tmp_path / "shop"), tmp_path / "docs"
+    for folder in (out / "guide", tmp_path / "guide"):
+        folder.mkdir(parents=True)
+        (folder / "page").write_text("precious")
+    (out / "manifest.json").write_text(text)
+    before = tree(tmp_path)
     with pytest.raises(NotOurs, match="is not cxpack's"):
-        synthesize(file)
-    assert manifest.read_text() == "[]"
+        synthesize(file, out)
+    assert tree(tmp_path) == before
