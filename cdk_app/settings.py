@@ -15,6 +15,7 @@ Values given with `-c` are text; a mapping is then written as JSON.
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -116,7 +117,7 @@ def _mapping(name: str, value: Any, takes: str) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
     if not isinstance(value, Mapping):
         raise SettingsError(f"context key cxpack:{name} takes {takes}")
@@ -134,7 +135,7 @@ def _throttle(name: str, value: Any) -> Throttle:
 
 def _zones(name: str, value: Any) -> tuple[str, ...]:
     zones = tuple(value.split(",")) if isinstance(value, str) else tuple(value) if isinstance(value, list) else ()
-    if len(zones) < 2 or not all(isinstance(zone, str) and zone for zone in zones):
+    if not all(isinstance(zone, str) and re.fullmatch(r"[a-z0-9-]+", zone) for zone in zones) or len(set(zones)) < 2:
         raise SettingsError(f'context key cxpack:{name} takes two zones or more, such as "us-east-1a,us-east-1b"')
     return zones
 
@@ -145,8 +146,8 @@ def _vpc(name: str, value: Any) -> ImportedVpc:
     if set(mapping) != {"id", "cidr", "subnets", "public"} or not all(fits(mapping[key]) for key, fits in _OF_VPC.items()):
         raise SettingsError(f"context key cxpack:{name} takes {takes}")
     vpc = ImportedVpc(**{**mapping, "subnets": tuple(mapping["subnets"])})
-    if len(vpc.subnets) < 2:
-        raise SettingsError(f"context key cxpack:{name} names {len(vpc.subnets)} subnets; a load balancer needs two or more")
+    if len(set(vpc.subnets)) < 2:
+        raise SettingsError(f"context key cxpack:{name} names {len(set(vpc.subnets))} subnets; a load balancer needs two or more")
     return vpc
 
 
@@ -172,7 +173,8 @@ _OF_VPC: Mapping[str, Callable[[Any], bool]] = {
 
 def _build_secrets(name: str, value: Any) -> Mapping[str, Path]:
     takes = f'a mapping such as {{"pip": "~/.config/pip/pip.conf"}}, from {" or ".join(BUILD_SECRETS)} to a file that exists'
-    secrets = {key: Path(str(path)).expanduser().absolute() for key, path in _mapping(name, value, takes).items()}
+    # os.path's, for pathlib's raises for an unknown user
+    secrets = {key: Path(os.path.expanduser(str(path))).absolute() for key, path in _mapping(name, value, takes).items()}  # noqa: PTH111
     if not set(secrets) <= set(BUILD_SECRETS) or not all(path.is_file() for path in secrets.values()):
         raise SettingsError(f"context key cxpack:{name} takes {takes}")
     return secrets

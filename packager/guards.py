@@ -12,6 +12,8 @@ from packager.fault import Fault
 
 LARGE_FILE = 10 * 2**20
 """Cortex 0.22 asked before it uploaded a bigger one."""
+LITTLE = 2**20
+"""Bytes that nobody waits for when they are built and pushed again."""
 PACKED_MODELS = 2 * 2**30
 """Bytes of models that go into an image. More make it slow to build, push and start, and every version of the code
 carries them again; Lambda takes 10 GiB in all."""
@@ -66,7 +68,7 @@ def findings(files: Iterable[tuple[str, int]]) -> Iterator[Fault]:
             yield from _of_project(inside, size)
             if inside.endswith(MODELS) and size <= LARGE_FILE:
                 beside_the_code[inside] = size
-    if beside_the_code:
+    if sum(beside_the_code.values()) > LITTLE:
         message = (
             f"{_listed(list(beside_the_code))} beside the code: an edited line builds and pushes these "
             f"{_shown(sum(beside_the_code.values()))} of models again; one that a model path names has a layer of its own"

@@ -4,7 +4,6 @@ The change itself is `packager.staging`'s: a full disk, an unreadable file or Ct
 that cxpack did not write stay where they are.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,9 +12,9 @@ from typing import Any
 
 from packager.context import BuildContext, ContextFile
 from packager.manifest import Manifest
+from packager.project import MANIFEST, manifest_apis
 from packager.staging import alone, change
 
-MANIFEST = "manifest.json"
 EPOCH = 315_532_800
 """1980-01-01, the first moment that a zip file can name: file times must not tell when synth ran."""
 
@@ -75,10 +74,10 @@ def _replace(out: Path, text: bytes, contexts: Sequence[BuildContext], gone: Ite
 
 def _entries(manifest: bytes | None, out: Path) -> dict[str, Any]:
     """The APIs of a manifest by name, of whatever version of cxpack: the output of an older one is replaced, not refused."""
-    try:
-        return {} if manifest is None else {api["name"]: api for api in json.loads(manifest)["apis"]}
-    except (ValueError, KeyError, TypeError):
-        raise NotOurs(f"{out / MANIFEST} is not cxpack's; move it, or choose another folder with -o") from None
+    apis = {} if manifest is None else manifest_apis(manifest)
+    if apis is None:
+        raise NotOurs(f"{out / MANIFEST} is not cxpack's; move it, or choose another folder with -o")
+    return apis
 
 
 def _read(path: Path) -> bytes | None:

@@ -9,10 +9,10 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from errno import ELOOP, ENOTDIR
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from packager.ignored import Ignored, ignore_rules
 
@@ -21,6 +21,9 @@ LEFT_OUT_FOLDERS = ("__pycache__", "cortex-debug-*", "cxpack.out", "cdk.out", "n
 _LEFT_OUT_FILE, _LEFT_OUT_FOLDER = (
     re.compile("|".join(map(fnmatch.translate, patterns))) for patterns in (LEFT_OUT_FILES, LEFT_OUT_FOLDERS)
 )
+_NAME = re.compile(r"[a-z0-9-]+")
+MANIFEST, STAGING = "manifest.json", ".staging-"
+"""In an output folder: the file that says what counts in it, and the beginning of the names of folders with what will."""
 
 
 class ProjectFile(NamedTuple):
@@ -56,30 +59,33 @@ def _walk(root: str, folder: str, ignored: Ignored, left_out: set[str], above: t
     here = os.path.realpath(os.path.join(root, folder))  # noqa: PTH118 - strings: a big project has 100,000 of them
     if here in above:
         raise OutsideProject(folder, Path(here), None)
-    with os.scandir(here) as entries:
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.name.startswith(".") and path != ".env":
+    with os.scandir(here) as found:
+        entries = list(found)
+    for entry in () if folder and _is_unfinished_output(entries) else entries:
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        if entry.name.startswith(".") and path != ".env":
+            continue
+        try:
+            is_folder = entry.is_dir()
+        except OSError as error:
+            if error.errno in {ELOOP, ENOTDIR}:  # a link to itself, or below a file: there is nothing to copy
                 continue
-            try:
-                is_folder = entry.is_dir()
-            except OSError as error:
-                if error.errno in {ELOOP, ENOTDIR}:  # a link to itself, or below a file: there is nothing to copy
-                    continue
-                raise
-            real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-            if not _belongs(entry, is_folder) or real in left_out or ignored(path + "/" if is_folder else path):
-                continue
-            if entry.is_symlink() and os.path.commonpath((root, real)) != root:
-                raise OutsideProject(path, Path(real))
-            if is_folder:
-                yield from _walk(root, path, ignored, left_out, (*above, here))
-            elif entry.is_file():
-                yield ProjectFile(path, Path(real))
+            raise
+        real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+        if not _belongs(entry, is_folder) or real in left_out or ignored(path + "/" if is_folder else path):
+            continue
+        if entry.is_symlink() and os.path.commonpath((root, real)) != root:
+            raise OutsideProject(path, Path(real))
+        if is_folder:
+            yield from _walk(root, path, ignored, left_out, (*above, here))
+        elif entry.is_file():
+            yield ProjectFile(path, Path(real))
 
 
 def _belongs(entry: os.DirEntry[str], is_folder: bool) -> bool:
     if (_LEFT_OUT_FOLDER if is_folder else _LEFT_OUT_FILE).match(entry.name):
+        return False
+    if entry.is_symlink() and _LEFT_OUT_FOLDER.match(entry.name):  # to an output folder on another disk, which is not there
         return False
     return not (is_folder and (_has(entry.path, "pyvenv.cfg") or _is_output(entry.path)))
 
@@ -111,10 +117,29 @@ def _has(folder: str, name: str) -> bool:
 
 def _is_output(folder: str) -> bool:
     """Whether `synth -o` has written the folder: what it makes of the project must not become a part of it."""
-    if not _has(folder, "manifest.json"):
+    if not _has(folder, MANIFEST):
         return False
     try:
-        manifest = json.loads((Path(folder) / "manifest.json").read_bytes())
-    except (OSError, ValueError):
+        return manifest_apis((Path(folder) / MANIFEST).read_bytes()) is not None
+    except OSError:
         return False
-    return isinstance(manifest, dict) and {"apis", "format", "project"} <= manifest.keys()
+
+
+def manifest_apis(text: bytes) -> dict[str, Any] | None:
+    """The APIs of a manifest, by name, of whatever version of cxpack; None for what is no manifest of ours.
+
+    Each has a folder of its name beside the manifest, so that a name that leads elsewhere is none.
+    """
+    try:
+        manifest = json.loads(text)
+        if not {"apis", "format", "project"} <= manifest.keys():
+            return None
+        apis = {api["name"]: api for api in manifest["apis"]}
+        return apis if all(map(_NAME.fullmatch, apis)) else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _is_unfinished_output(entries: Sequence[os.DirEntry[str]]) -> bool:
+    """Whether a folder of these entries is one where a synth was killed, the first perhaps, before its manifest was in place."""
+    return any(entry.name.startswith(STAGING) and _has(entry.path, MANIFEST) for entry in entries)

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-PREFIX = ".staging-"
+from packager.project import STAGING
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def alone(out: Path, manifest: str, say: Callable[[str], None]) -> Iterator[None
         except OSError:  # a file system without locks: who has left what lies there is not known
             yield
             return
-        for staging in sorted(out.glob(f"{PREFIX}*")):
+        for staging in sorted(out.glob(f"{STAGING}*")):
             undo(out, staging, manifest)
         yield
     finally:
@@ -51,7 +51,7 @@ def change(out: Path, manifest: str, fill: Callable[[Path, Path], None], gone: I
     `fill` is given an empty folder for the folders, and a path for the manifest. When it, or anything else, raises, `out` is
     as it was.
     """
-    staging = Path(mkdtemp(prefix=PREFIX, dir=out))
+    staging = Path(mkdtemp(prefix=STAGING, dir=out))
     new, old = staging / "new", staging / "old"
     try:
         new.mkdir()

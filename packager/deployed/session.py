@@ -16,7 +16,7 @@ def client(service: str, **options: Any) -> Iterator[Any]:
     Raises AwsError in place of everything that botocore raises, in the body too.
     """
     import boto3  # here: the commands that read files only must not pay for it
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
     try:
         opened = cast("Any", boto3).client(service, **options)  # typed for literal names only
@@ -26,5 +26,8 @@ def client(service: str, **options: Any) -> Iterator[Any]:
             opened.close()
     except ClientError as error:
         raise AwsError(f"{error.operation_name}: {error.response['Error'].get('Message', error)}") from None
+    except (NoCredentialsError, NoRegionError) as error:
+        reason = str(error).rstrip(".")
+        raise AwsError(f"AWS cannot be asked: {reason}; run `aws configure`, or set AWS_PROFILE and AWS_DEFAULT_REGION") from None
     except BotoCoreError as error:
         raise AwsError(f"AWS cannot be asked: {error}") from None

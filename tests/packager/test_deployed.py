@@ -368,3 +368,20 @@ def test_the_previous_template_is_the_newest_that_was_not_left() -> None:
     assert before("abac") == "a"
     assert before("abcbd") == "b"
     assert before("abab") == "a"
+
+
+@pytest.mark.parametrize("region", [REGION, None], ids=["no credentials", "no region"])
+def test_who_has_not_said_which_account_is_told_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], region: str | None
+) -> None:
+    """The first command on a new laptop."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it has found credentials in other tests
+    if region is not None:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    assert main(["get", "--file", str(a_project(tmp_path))]) == 1
+    assert "run `aws configure`, or set AWS_PROFILE and AWS_DEFAULT_REGION" in capsys.readouterr().err

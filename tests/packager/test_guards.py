@@ -17,11 +17,9 @@ def codes(*files: tuple[str, int]) -> list[tuple[str, str]]:
 
 
 def test_usual_files_are_not_spoken_of() -> None:
-    """Code, small data, packed models of a reasonable size."""
-    assert (
-        codes(("project/predictor.py", 9_000), ("project/data.json", LARGE_FILE), ("models/iris/1/model.onnx", PACKED_MODELS))
-        == []
-    )
+    """Code, small data, packed models of a reasonable size, and small ones beside the code."""
+    large = (("project/data.json", LARGE_FILE), ("models/iris/1/model.onnx", PACKED_MODELS))
+    assert codes(("project/predictor.py", 9_000), *large, ("project/a.onnx", 2**19), ("project/b.pkl", 2**19)) == []
 
 
 @pytest.mark.parametrize("path", ["key.pem", "deep/down/id_rsa", "Credentials.json", "my-service-account-3.json"])

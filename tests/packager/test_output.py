@@ -15,6 +15,7 @@ import pytest
 
 from packager.check import check
 from packager.output import NotOurs
+from packager.project import project_files
 from packager.staging import alone
 from packager.synth import Synthesis, synth
 from tests.builders import PREDICTOR, a_project, an_api
@@ -262,6 +263,18 @@ def test_what_a_killed_synth_leaves_is_put_right_by_the_next(tmp_path: Path, mom
     assert sorted(path.name for path in out.iterdir()) == ["gone", "manifest.json", "one", "two"]
 
 
+def test_a_killed_first_synth_is_no_part_of_the_project(tmp_path: Path) -> None:
+    """Into a folder of the project, which has no manifest yet that would tell what it is."""
+    file = a_project(tmp_path, an_api("one") + an_api("two"))
+    killed = KILLED.replace("cxpack.out", "out")
+    assert subprocess.run([sys.executable, "-c", killed, "2", "9"], cwd=tmp_path, check=False).returncode == -9
+    assert (tmp_path / "out/one").exists()
+    assert not (tmp_path / "out/manifest.json").exists()
+    assert [found.path for found in project_files(tmp_path, file)] == ["predictor.py"]
+    assert synthesize(file, tmp_path / "out").changed == {"one": True, "two": True}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "one", "two"]
+
+
 def test_a_running_synth_is_waited_for(tmp_path: Path) -> None:
     """What it has staged is not swept away, and who waits is told."""
     file = a_project(tmp_path)
@@ -339,7 +352,29 @@ def test_the_output_of_another_version_is_replaced(tmp_path: Path) -> None:
     manifest = tmp_path / "cxpack.out/manifest.json"
     manifest.write_text('{"format": 0, "project": "p", "apis": [{"name": "one"}, {"name": "two"}, {"name": "gone"}]}')
     assert synthesize(file).changed == {"one": True, "two": True}
-    manifest.write_text("[]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        '{"apis": [{"name": "guide"}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": "../guide"}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": "a/../../guide"}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": ".."}]}',
+        '{"format": 1, "project": "p", "apis": [{"name": 5}]}',
+        '{"format": 1, "project": "p", "apis": {"guide": 1}}',
+        "[" * 100_000,
+    ],
+)
+def test_what_another_manifest_names_is_not_removed(tmp_path: Path, text: str) -> None:
+    """Only our own says what was ours: a list of names in somebody else's file is no leave to remove folders of that name."""
+    file, out = a_project(tmp_path / "shop"), tmp_path / "docs"
+    for folder in (out / "guide", tmp_path / "guide"):
+        folder.mkdir(parents=True)
+        (folder / "page").write_text("precious")
+    (out / "manifest.json").write_text(text)
+    before = tree(tmp_path)
     with pytest.raises(NotOurs, match="is not cxpack's"):
-        synthesize(file)
-    assert manifest.read_text() == "[]"
+        synthesize(file, out)
+    assert tree(tmp_path) == before

@@ -64,6 +64,23 @@ def test_a_broken_link_is_left_out(tmp_path: Path, target: str) -> None:
     assert paths(file) == ["predictor.py"]
 
 
+def test_a_manifest_of_something_else_makes_no_output_folder(tmp_path: Path) -> None:
+    """Whatever is in it, its folder is the project's."""
+    file = a_project(tmp_path)
+    for name, text in (("a", "[" * 100_000), ("b", '{"apis": 1}'), ("c", '{"apis": 1, "format": 1, "project": 1}')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(text)
+    assert paths(file) == ["a/manifest.json", "b/manifest.json", "c/manifest.json", "predictor.py"]
+
+
+def test_a_link_to_an_output_folder_that_is_not_there_is_left_out(tmp_path: Path) -> None:
+    """As the folder would be; a link is no file of the name of one either."""
+    file = a_project(tmp_path)
+    (tmp_path / "cxpack.out").symlink_to("/not/mounted")
+    (tmp_path / "a.pyc").symlink_to("predictor.py")
+    assert paths(file) == ["predictor.py"]
+
+
 @needs_permissions
 @pytest.mark.parametrize("name", ["data", ".env", "native.so"])
 def test_what_cannot_be_read_is_a_problem(tmp_path: Path, name: str) -> None:
