@@ -39,5 +39,6 @@ class Wakeups:
 
     def __del__(self) -> None:
         # Only now that nobody has them any more: a number that is used after its close may be a caller's connection by then.
-        for descriptor in {self.fileno, self._writer}:
-            os.close(descriptor)
+        with contextlib.suppress(AttributeError):  # the system had none
+            for descriptor in {self.fileno, self._writer}:
+                os.close(descriptor)

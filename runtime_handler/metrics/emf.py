@@ -19,7 +19,7 @@ MOST_VALUES = 100
 LARGEST = 2.0**360
 LONGEST_DIMENSION = 1024
 MOST_FRAMES = 32
-"""Sets of series whose lines are remembered: one of a hundred classes takes 60 kB, and each flush may have had others of them."""
+"""Sets of series whose lines are remembered: one of a hundred classes takes 100 kB, and each flush may have others of them."""
 LONGEST_LINE = 4095
 """Bytes, without the newline, that a pipe takes in one piece, whoever else writes to it (PIPE_BUF, pipe(7))."""
 

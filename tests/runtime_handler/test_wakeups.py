@@ -1,6 +1,7 @@
 """Wake-ups by file descriptor, with and without an eventfd."""
 
 import os
+import resource
 
 import pytest
 
@@ -49,3 +50,15 @@ def test_they_are_closed_when_nobody_has_them_any_more() -> None:
     del wakeups
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+@pytest.mark.usefixtures("system")
+def test_a_system_without_room_for_them_says_so_once() -> None:
+    """Nothing is closed that never was open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            Wakeups(each=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
