@@ -81,7 +81,6 @@ class TrackedProtocol(DirectProtocol):
         self._board, self._slot, self._done_with = board, slot, done_with
         self._track = Track(board, slot)
         self._owed = 0
-        self._in_message = False
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
@@ -103,12 +102,10 @@ class TrackedProtocol(DirectProtocol):
     def on_message_begin(self) -> None:
         """See httptools."""
         self._owed += 1
-        self._in_message = True
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
         """See httptools."""
-        self._in_message = False
         if self._owed == 0 and not self._tracked.is_closing():
             self._track.finished(settled=self._tracked.settled())
         super().on_message_complete()
@@ -143,7 +140,7 @@ class TrackedProtocol(DirectProtocol):
                     return
                 if cycle.response_complete:
                     then = OWED if self._owed else 0
-                    if not cycle.keep_alive or (self._in_message and not self._owed):  # who else would know where it ends?
+                    if not cycle.keep_alive or (self._incomplete and not self._owed):  # who else would know where it ends?
                         then |= CLOSES
             except BaseException:
                 self._tracked.release(then)
