@@ -32,7 +32,7 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 """The arguments, besides self, that each method may declare."""
 
 MOST_BASES = 50
-"""Of a line of base classes that are followed; what is beyond is not known."""
+"""Base classes of a class that are followed; what is beyond is not known."""
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -87,7 +87,7 @@ def request_arguments(source: bytes, type_name: PredictorTypeName) -> Iterator[t
     except UNPARSABLE:
         return
     for cls in names.classes.get(CLASS_NAMES[type_name], [])[:1]:
-        methods, _ = _methods(cls, names, frozenset())
+        methods, _ = _methods(cls, names, frozenset(), set())
         for method in (methods[name] for name in METHODS if name in methods):
             yield from ((argument.lineno, argument.arg) for argument in _named(method) if argument.arg in OF_THE_REQUEST)
 
@@ -147,7 +147,7 @@ def _missing_class(names: _Names, wanted: str, type_name: PredictorTypeName) -> 
 
 
 def _class_findings(cls: ast.ClassDef, names: _Names, type_name: PredictorTypeName, has_models: bool) -> Iterator[Finding]:
-    methods, whole = _methods(cls, names, frozenset())
+    methods, whole = _methods(cls, names, frozenset(), set())
     client = CLIENTS[type_name]
     yield from _constructor(cls, methods.get("__init__"), client, has_models=has_models, whole=whole)
     if "predict" not in methods and whole:
@@ -163,14 +163,23 @@ def _class_findings(cls: ast.ClassDef, names: _Names, type_name: PredictorTypeNa
             yield Finding(cls.lineno, "cxpack.predictor_method", message)
 
 
-def _methods(cls: ast.ClassDef, names: _Names, seen: frozenset[str]) -> tuple[dict[str, _Function], bool]:
-    """The methods of a class, those of its bases in this module included; False when there may be others."""
+def _methods(cls: ast.ClassDef, names: _Names, above: frozenset[str], seen: set[str]) -> tuple[dict[str, _Function], bool]:
+    """The methods of a class, those of its bases in this module included; False when there may be others.
+
+    `above`: the classes that this is a base of, `seen`: those that were read, each once, so that a base of several bases stands
+    behind all of them, as in Python's order.
+    """
     methods: dict[str, _Function] = {}
     whole = not cls.keywords and not cls.decorator_list
+    above |= {cls.name}
+    seen.add(cls.name)
     for base in reversed(cls.bases):
         inherited = names.classes.get(base.id, []) if isinstance(base, ast.Name) else []
-        if len(inherited) == 1 and inherited[0].name not in seen and len(seen) < MOST_BASES:
-            found, complete = _methods(inherited[0], names, seen | {cls.name})
+        known = len(inherited) == 1 and inherited[0].name not in above
+        if known and inherited[0].name in seen:
+            continue
+        if known and len(seen) < MOST_BASES:
+            found, complete = _methods(inherited[0], names, above, seen)
             methods |= found
             whole = whole and complete
         elif not (isinstance(base, ast.Name) and base.id == "object"):

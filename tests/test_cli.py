@@ -274,3 +274,15 @@ def test_a_reader_that_has_seen_enough_is_no_mistake(tmp_path: Path) -> None:
     said = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
     os.close(writing)
     assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_what_cannot_be_written_is_a_problem_in_json_too(tmp_path: Path) -> None:
+    """Who asks for JSON gets some, whatever the reason; the sentence stands on standard error all the same."""
+    a_project(tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    for folder in ("taken", "."):
+        result = cxpack("synth", "-o", folder, "--format", "json", cwd=tmp_path)
+        answer = json.loads(result.stdout)
+        [problem] = [each for each in answer["problems"] if each["severity"] == "error"]
+        assert (result.returncode, answer["ok"], problem["code"]) == (1, False, "cxpack.not_written")
+        assert result.stderr == f"error: {problem['message']}\n"

@@ -33,11 +33,13 @@ def run(arguments: Namespace) -> int:
     if not (checked.ok and checked.deployable):
         return _refuse(checked, arguments.format)
     out = arguments.output or arguments.file.parent / OUTPUT
-    if os.path.realpath(out) == os.path.realpath(arguments.file.parent):
-        return fail(f"-o {out} is the project's own folder; choose another, nothing was written")
     try:
+        if os.path.realpath(out) == os.path.realpath(arguments.file.parent):
+            raise NotOurs(f"-o {out} is the project's own folder; choose another")
         written = synth(checked, out, say, lock=arguments.lock)
     except (BundleError, NotOurs, OSError) as error:
+        if arguments.format == "json":
+            result_json(checked.adding("cxpack.not_written", f"{error}; nothing was changed").as_json())
         return fail(f"{error}; nothing was changed")
     if arguments.format == "json":
         result_json(_as_json(checked, written))

@@ -67,6 +67,15 @@ def test_calls_of_a_splitter_wake_the_services_behind_it(synthesize: Any, api_of
     assert not lint(made.templates)
 
 
+def test_a_splitter_inside_the_network_wakes_nobody(synthesize: Any, api_of: Any) -> None:
+    """It has no route, and no call of it is counted; `check` refuses it before a service that sleeps."""
+    asleep = api_of().scaling._replace(min_replicas=0)
+    splitter = ManifestSplitter(name="split", endpoint="/split", splits=(Split(name="sleepy", weight=100),), public=False)
+    made = synthesize(api_of("sleepy", "fargate", scaling=asleep), splitters=(splitter,))
+    assert not made.of_type("split", ALARM)
+    assert "WakingParameter" not in made.of_type("sleepy", "AWS::SSM::Parameter")
+
+
 def test_a_splitter_says_which_apis_it_needs(everything: Any) -> None:
     """`cxpack delete` leaves those alone; other stacks have no such output."""
     said = {stack: template["Outputs"].get("Splits", {}).get("Value") for stack, template in everything.templates.items()}

@@ -72,6 +72,26 @@ def test_a_client_is_taken_where_there_are_models(kind: PredictorTypeName, clien
     assert any(f"must take {client}" in message for message in messages(source.replace("CLIENT", "x=1"), kind, models=True))
 
 
+def test_a_base_of_several_bases_stands_behind_them() -> None:
+    """As in Python's order of classes: Two's constructor is the one that is called."""
+    source = "class Root:\n    def __init__(self, wrong): pass\n    def predict(self): pass\n"
+    source += "class One(Root): pass\nclass Two(Root):\n    def __init__(self, config): pass\n"
+    assert messages(source + "class PythonPredictor(One, Two): pass\n") == []
+    assert messages(source + "class PythonPredictor(Two, One): pass\n") == []
+    assert messages(source + "class PythonPredictor(One): pass\n") != []
+
+
+@pytest.mark.parametrize("bases", [("A",), ("A", "B")], ids=["a line", "a lattice"])
+def test_many_base_classes_are_read_to_an_end(bases: tuple[str, ...]) -> None:
+    """Three thousand in a row, or two in each of many rows, of which there are more ways through than anybody can go."""
+    names = ", ".join(f"{base}{{}}" for base in bases)
+    source = "".join(f"class {base}0: pass\n" for base in bases)
+    for row in range(1, 3_000):
+        source += "".join(f"class {base}{row}({names.format(*[row - 1] * len(bases))}): pass\n" for base in bases)
+    source += GOOD.replace("PythonPredictor:", f"PythonPredictor({names.format(*[2_999] * len(bases))}):")
+    assert messages(source) == []
+
+
 @pytest.mark.parametrize("source", ["class A:\n", "\0", "(" * 5000, "x = " + "-" * 100_000 + "1", "def f(:", "\xff"])
 def test_a_file_that_is_no_python_is_one_sentence(source: str) -> None:
     """Whatever the parser makes of it."""
