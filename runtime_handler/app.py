@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runtime_handler.admission import Gate, ProcessGate
 from runtime_handler.answers import error_answer, json_answer
 from runtime_handler.asgi import (
+    ENDS,
     Asgi,
     Begun,
     BrokenOff,
@@ -44,8 +45,6 @@ PREDICT_PATHS = ("/", "/predict", "/invocations")
 DOCS_PATH = "/-/docs"
 CLIENT_CLOSED_REQUEST = 499
 STATUS_CLASSES = tuple(f"{hundreds}XX" for hundreds in range(10))
-ENDS = (SystemExit, KeyboardInterrupt)
-"""What user code may raise to end a process, which one request must not; other exceptions beside Exception are Python's own."""
 SLOW_MS = 5_000
 """A request that takes as long is worth a line in the log."""
 

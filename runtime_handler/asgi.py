@@ -2,15 +2,19 @@
 
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import closing
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runtime_handler.codec import is_form
 from runtime_handler.errors import BadPayload
 from runtime_handler.request import Answer, Headers, Request
 
+if TYPE_CHECKING:
+    import asyncio
+
+Result = TypeVar("Result")
 Scope = Mapping[str, Any]
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,11 +33,29 @@ BODILESS = frozenset({204, 304})
 """Statuses whose answers end with their head (RFC 9110, section 6.4.1): what came after it would be taken for the next answer."""
 
 
+ENDS = (SystemExit, KeyboardInterrupt)
+"""What user code may raise to end a process, which one request must not; other exceptions beside Exception are Python's own."""
+
+
 class NeedsLoop:
     """`await NeedsLoop()` in an app that is run without an event loop: what follows needs one."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield
+
+
+def completed(loop: "asyncio.AbstractEventLoop", running: Coroutine[Any, Any, Result]) -> Result:
+    """What a coroutine returns that runs on `loop` until its end, also when ENDS of other tasks stop the loop meanwhile.
+
+    Raises what the coroutine does.
+    """
+    task = loop.create_task(running)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except ENDS:
+            if task.done():
+                raise
 
 
 class BrokenOff(Exception):

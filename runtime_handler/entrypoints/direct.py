@@ -6,6 +6,7 @@ It stays for everything else: forms, large uploads, pipelined requests, user cod
 from typing import Any, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime_handler.app import App
@@ -16,6 +17,19 @@ from runtime_handler.entrypoints.patience import Patience
 
 LONGEST_LENGTH = 6
 """Digits of the content-length of a body that is taken whole before the app sees it: below 1 MB."""
+
+
+class InTurn(FlowControl):
+    """Reads nothing more while requests wait for others on their connection: each answer would let in thousands of them."""
+
+    def __init__(self, transport: Any, pipeline: Any) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """See uvicorn's."""
+        if not self._pipeline:
+            super().resume_reading()
 
 
 class DirectProtocol(HttpToolsProtocol):
@@ -43,6 +57,7 @@ class DirectProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
         super().connection_made(transport)
+        self.flow = InTurn(transport, self.pipeline)
         self._patience = Patience(self.loop, lambda: self.flow.read_paused, self._silent)
 
     def data_received(self, data: bytes) -> None:
@@ -184,10 +199,12 @@ class DirectProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            cycle, app = self.pipeline.pop()
+            self.flow.resume_reading()
+            self._start_asgi_task(cycle, app)
             return
+        self.flow.resume_reading()
         if self._last_words is not None:
             self._end(self._last_words)
             return

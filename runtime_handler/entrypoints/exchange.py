@@ -2,15 +2,15 @@
 
 An environment serves one request at a time and predicts directly, so the app hardly ever waits. Mangum's own way, with
 a task, a queue and turns of the loop for each request, took a third of a warm invocation of a small model; it translates
-the events that we do not. What needs a loop, forms and the response objects of user code, gets one. Neither asyncio nor
-Mangum is imported before something needs it: together they took longer than the rest of a start.
+the events that we do not. What needs a loop, the response objects of user code, gets one. Neither asyncio nor Mangum is
+imported before something needs it: together they took longer than the rest of a start.
 """
 
 import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
-from runtime_handler.asgi import Asgi, BrokenOff, Message, NeedsLoop
+from runtime_handler.asgi import ENDS, Asgi, BrokenOff, Message, NeedsLoop, completed
 from runtime_handler.codec import TEXT
 from runtime_handler.entrypoints.http_api_event import HttpApiEvent
 from runtime_handler.entrypoints.invocation import DirectInvocation
@@ -41,8 +41,8 @@ class Adapter:
         running = cast("Coroutine[Any, Any, None]", self._app(handler.scope, answered.receive, answered.send))
         try:
             if not _ends(running):
-                self.loop().run_until_complete(running)
-        except Exception as error:  # the boundary of an invocation: the next one must find the environment alive
+                completed(self.loop(), running)
+        except (Exception, *ENDS) as error:  # the boundary of an invocation: the next one must find the environment alive
             if not isinstance(error, BrokenOff):
                 log.exception("an answer broke off")
             answered.fail()

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime_handler.admission import Gate
 from runtime_handler.app import App, Run
-from runtime_handler.asgi import Asgi, BrokenOff
+from runtime_handler.asgi import Asgi, BrokenOff, completed
 from runtime_handler.contract import IDLE_S
 from runtime_handler.entrypoints.compose import Composed
 from runtime_handler.entrypoints.connections import Connections
@@ -65,14 +65,7 @@ def run_process(composed: Composed, settings: Settings, connections: Connections
     `samples`: this process records what is in flight on the replica.
     """
     # asyncio.run would wait for what runs on threads, and end requests that are to be counted as given up.
-    loop = _new_loop()
-    serving = loop.create_task(_serve(composed, settings, connections, gate, samples=samples))
-    while True:
-        try:
-            return loop.run_until_complete(serving)
-        except (SystemExit, KeyboardInterrupt):  # of a response of the user's code; it stops the loop that it is sent on
-            if serving.done():
-                raise
+    return completed(_new_loop(), _serve(composed, settings, connections, gate, samples=samples))
 
 
 async def _serve(composed: Composed, settings: Settings, connections: Connections, gate: Gate, *, samples: bool) -> int:

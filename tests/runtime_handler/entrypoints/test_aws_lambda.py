@@ -129,3 +129,30 @@ class PythonPredictor:
     with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
         answers = [function.request("POST", "/iris", "", {"content-type": kind}, body) for kind, body in requests]
     assert [(answer.status_code, answer.text) for answer in answers] == [(200, "1"), (200, "1"), (200, "1500000")]
+
+
+@pytest.mark.parametrize("how", ["StreamingResponse(ends())", "Response(background=BackgroundTask(sys.exit))"])
+def test_user_code_that_would_end_the_process_ends_its_own_request(tmp_path: Path, how: str) -> None:
+    """A response object runs on a loop, which sys.exit() stops; the environment goes on, and the metrics know of the request."""
+    predictor = f"""
+import sys
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
+
+async def ends():
+    yield "a"
+    sys.exit(1)
+
+class PythonPredictor:
+    def __init__(self, config):
+        pass
+
+    def predict(self, payload):
+        return {how} if payload == "ends" else payload
+"""
+    with emulating(write_context(tmp_path, {"predictor.py": predictor})) as function:
+        ended = function.request("POST", "/iris", "", JSON, b'"ends"')
+        assert [function.request("POST", "/iris", "", JSON, b"1").json() for _ in range(2)] == [1, 1]
+        codes = [line["Code"] for line in metric_lines(function.log)]
+    assert ended.status_code == 500
+    assert codes == ["5XX", "2XX", "2XX"]

@@ -1,94 +1,14 @@
 """Callers that begin a request and send no more of it, on a loop whose time the test sets."""
 
-import asyncio
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import uvicorn
-from uvicorn.server import ServerState
 
-from runtime_handler.asgi import Disconnected, NeedsLoop, Receive, Scope, Send, read_body
-from runtime_handler.entrypoints.direct import DirectProtocol
 from runtime_handler.entrypoints.last_words import SILENCE_S, SILENT
+from tests.runtime_handler.entrypoints.stepped import App, Loop, connect
 
 HEAD = b"POST /iris HTTP/1.1\r\nhost: h\r\ncontent-length: 2000000\r\n\r\n"
 SMALL_HEAD = b"POST /iris HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n"
-
-
-class Loop(asyncio.SelectorEventLoop):
-    """A loop at `now` seconds."""
-
-    now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def turn(self) -> None:
-        """Run what is due, and what that makes due."""
-        for _ in range(5):
-            self.call_soon(self.stop)
-            self.run_forever()
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-        self.turn()
-
-
-class Transport:
-    """A connection: what was written to it, and whether it is closed or not listened to."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop, self.protocol = loop, None
-        self.written = b""
-        self.closed = self.paused = False
-
-    def get_extra_info(self, name: str) -> None: ...
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._loop.call_soon(self.protocol.connection_lost, None)  # type: ignore[attr-defined]
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-
-class App:
-    """Answers with the length of the body, when `open` is set; counts the requests that are in it."""
-
-    def __init__(self) -> None:
-        self.inside = 0
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.inside += 1
-        try:
-            if scope["path"] != "/early":
-                body = await read_body(receive)
-                await NeedsLoop()
-                await self.open.wait()
-            else:
-                body = b""
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
-            await send({"type": "http.response.body", "body": str(len(body)).encode()[:1]})
-        except Disconnected:
-            pass
-        finally:
-            self.inside -= 1
-
-    predict = __call__
 
 
 @pytest.fixture
@@ -96,17 +16,6 @@ def loop() -> Iterator[Loop]:
     loop = Loop()
     yield loop
     loop.close()
-
-
-def connect(loop: Loop, app: App) -> tuple[DirectProtocol, Transport]:
-    """A connection to `app`, on the direct path where that can be."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_keep_alive=1000)  # type: ignore[arg-type]
-    config.load()
-    transport: Any = Transport(loop)
-    kind = DirectProtocol.of(app, frozenset([b"/iris"]))  # type: ignore[arg-type]
-    transport.protocol = protocol = kind(config, ServerState(), {}, loop)
-    protocol.connection_made(transport)
-    return protocol, transport
 
 
 @pytest.mark.parametrize("sent", [HEAD[:20], HEAD, HEAD + b"abc", SMALL_HEAD + b"a"])
