@@ -6,30 +6,17 @@ It stays for everything else: forms, large uploads, pipelined requests, user cod
 from typing import Any, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime_handler.app import App
 from runtime_handler.codec import is_form
 from runtime_handler.entrypoints.direct_exchange import Exchange
+from runtime_handler.entrypoints.in_turn import InTurn
 from runtime_handler.entrypoints.last_words import LARGE_HEAD, LONGEST_HEAD, NO_HTTP, SILENT, WORKER_ENDED
 from runtime_handler.entrypoints.patience import Patience
 
 LONGEST_LENGTH = 6
 """Digits of the content-length of a body that is taken whole before the app sees it: below 1 MB."""
-
-
-class InTurn(FlowControl):
-    """Reads nothing more while requests wait for others on their connection: each answer would let in thousands of them."""
-
-    def __init__(self, transport: Any, pipeline: Any) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        """See uvicorn's."""
-        if not self._pipeline:
-            super().resume_reading()
 
 
 class DirectProtocol(HttpToolsProtocol):
@@ -199,12 +186,11 @@ class DirectProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self.flow.resume_reading()
-            self._start_asgi_task(cycle, app)
-            return
+        waiting = self.pipeline.pop() if self.pipeline else None
         self.flow.resume_reading()
+        if waiting is not None:
+            self._start_asgi_task(*waiting)
+            return
         if self._last_words is not None:
             self._end(self._last_words)
             return
