@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
 from packager.imported import imports
-from packager.parsed import UNPARSABLE, parsed
+from packager.parsed import REMEMBERED, UNPARSABLE, parsed
 
 CORTEX_OWN = ("cortex", "cortex_internal")
 """Import names of Cortex's serving code, which its images had beside the user's (0.13-0.25, and from 0.26)."""
@@ -37,7 +37,7 @@ def imports_of_cortex(source: bytes, own: Collection[str]) -> Iterator[tuple[int
             yield each.line, each.name
 
 
-@lru_cache(maxsize=64)
+@lru_cache(REMEMBERED)
 def installs(source: bytes) -> tuple[tuple[int, str], ...]:
     """(line, sentence) of each call that installs packages when the predictor runs, such as `subprocess.run("pip install x")`."""
     return tuple(
@@ -47,6 +47,7 @@ def installs(source: bytes) -> tuple[tuple[int, str], ...]:
     )
 
 
+@lru_cache(REMEMBERED)
 def mentions(source: bytes, text: str) -> int | None:
     """The first line with the string `text`, such as the name of a variable that is asked for."""
     lines = [node.lineno for node in _nodes(source) if isinstance(node, ast.Constant) and node.value == text]
@@ -78,7 +79,7 @@ def _calls(source: bytes) -> Iterator[ast.Call]:
     return (node for node in _nodes(source) if isinstance(node, ast.Call))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(REMEMBERED)
 def _nodes(source: bytes) -> tuple[ast.AST, ...]:
     try:
         return tuple(ast.walk(parsed(source)))

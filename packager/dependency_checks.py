@@ -76,12 +76,10 @@ def imports_are_installed(api: ApiSpec, project: Project) -> Iterator[Fault]:
     flavour = FLAVOURS.get((predictor.type, api.serve.accelerator))
     installed = frozenset[str]() if flavour is None else frozenset(pins(flavour)) | flavour.brings
     own, said = importable(predictor, project), set[str]()
+    lists = (project.root / REQUIREMENTS).is_file()
+    text, unless = (_text(project, REQUIREMENTS), " unless another package brings it") if lists else ("", "")
     for module in own_modules(predictor, project):
-        if (project.root / REQUIREMENTS).is_file():
-            text, unless = _text(project, REQUIREMENTS), " unless another package brings it"
-            found = not_brought(module.source, text, installed, own)
-        else:
-            found, unless = not_installed(module.source, installed, own), ""
+        found = not_brought(module.source, text, installed, own) if lists else not_installed(module.source, installed, own)
         for line, name, distribution in found:
             if distribution not in said:
                 said.add(distribution)

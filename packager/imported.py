@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from packager.parsed import UNPARSABLE, parsed
+from packager.parsed import REMEMBERED, UNPARSABLE, parsed
 
 CORTEX_HAD: Mapping[str, str] = {
     "Cython": "cython",
@@ -69,7 +69,7 @@ class Import(NamedTuple):
         return "" if self.level else self.module.partition(".")[0]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(REMEMBERED)
 def imports(source: bytes) -> tuple[Import, ...]:
     """The imports of a module by line, wherever they stand; one that does not parse has none."""
     try:

@@ -22,7 +22,13 @@ UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 """What `parsed` raises for a text that is no Python: null characters and absurd nesting too."""
 
 
-@lru_cache(maxsize=64)
+REMEMBERED = 256
+"""Modules of which trees, and what is read off them, are kept: more than one check looks at (`own_modules.MOST`), or each look
+would parse them all anew.
+"""
+
+
+@lru_cache(REMEMBERED)
 def parsed(source: bytes) -> ast.Module:
     """The tree of a module, for nobody to change. Raises UNPARSABLE."""
     with warnings.catch_warnings():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from packager.check import check
 from packager.own_modules import MOST, Module, own_modules
+from packager.parsed import parsed
 from packager.project_folder import Project
 from runtime_handler.contract import PredictorSpec
 from tests.builders import PREDICTOR
@@ -64,6 +65,16 @@ def test_a_library_in_the_folder_is_looked_at_in_part(tmp_path: Path) -> None:
     """A project with thousands of modules is answered at once, too."""
     write(tmp_path, {f"m{number}.py": f"import m{number + 1}" for number in range(MOST + 10)})
     assert len(found(tmp_path, "m0.py")) == MOST
+
+
+def test_each_module_is_parsed_once(tmp_path: Path) -> None:
+    """However many checks and APIs look at it: there are as many as are looked at, and then the first is still remembered."""
+    api = "- name: {}\n  predictor: {{type: python, path: predictor.py}}\n  deploy: {{target: ecs}}\n"
+    chain = {f"m{number}.py": f"import m{number + 1}" for number in range(MOST)}
+    write(tmp_path, {"cortex.yaml": api.format("one") + api.format("two"), "predictor.py": f"import m0\n{PREDICTOR}", **chain})
+    parsed.cache_clear()
+    assert check(tmp_path / "cortex.yaml").ok
+    assert parsed.cache_info().misses == MOST
 
 
 @given(st.lists(st.text("abi .\nmportf_", max_size=40), min_size=1, max_size=4))
